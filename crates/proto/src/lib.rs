@@ -19,3 +19,4 @@
 extern crate alloc;
 
 pub mod time;
+pub mod transport;
