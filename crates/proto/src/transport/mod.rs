@@ -2,4 +2,5 @@
 //!
 //! Not here: TCP itself (the kernel's, or the user-space stack's); sockets (`wharf::transport`).
 
+pub mod eyeballs;
 pub mod framing;
