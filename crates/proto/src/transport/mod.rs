@@ -4,3 +4,4 @@
 
 pub mod eyeballs;
 pub mod framing;
+pub mod rate;
