@@ -18,5 +18,6 @@
 
 extern crate alloc;
 
+pub mod application;
 pub mod time;
 pub mod transport;
