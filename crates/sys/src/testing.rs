@@ -1,0 +1,34 @@
+//! What the tests of this crate share: waiting for an event, and skipping for want of privilege.
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::io;
+use std::os::fd::AsFd;
+
+/// Waits until `fd` is readable or in error; panics after ten seconds.
+pub(crate) fn readable(fd: impl AsFd) {
+    let mut set = [PollFd::new(&fd, PollFlags::IN)];
+    let deadline = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
+    };
+    assert_eq!(
+        poll(&mut set, Some(&deadline)).unwrap(),
+        1,
+        "nothing arrived in ten seconds"
+    );
+}
+
+/// Takes a result that needs privilege: `None`, with a line that says so, if there was none.
+///
+/// In continuous integration (`CI` is set) a skip is a failure.
+pub(crate) fn privileged<T>(what: &str, result: io::Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            assert!(std::env::var_os("CI").is_none(), "{what}: {error}");
+            eprintln!("skipped: {what}: {error}");
+            None
+        }
+        Err(error) => panic!("{what}: {error}"),
+    }
+}
