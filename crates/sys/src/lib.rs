@@ -16,7 +16,9 @@
 
 #[macro_use]
 mod call;
+mod message;
 
+pub mod datagram;
 pub mod options;
 
 #[cfg(test)]
