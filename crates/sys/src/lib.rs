@@ -20,6 +20,8 @@ mod message;
 
 pub mod datagram;
 pub mod options;
+pub mod record;
+pub mod stream;
 
 #[cfg(test)]
 mod testing;

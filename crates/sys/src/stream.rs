@@ -1,0 +1,67 @@
+//! Octets to and from a connected socket without waiting, whatever the socket's own mode.
+//!
+//! Sources: recv(2), send(2). `MSG_DONTWAIT` leaves `O_NONBLOCK` alone, which an inherited socket
+//! shares with other processes; `MSG_NOSIGNAL` makes a broken connection an error and no SIGPIPE.
+//! Not here: pipes and terminals, which have no such flags (`descriptor::reopen`).
+
+use rustix::net::{RecvFlags, SendFlags};
+use std::io;
+use std::os::fd::AsFd;
+
+/// Receives up to `buf.len()` octets. 0 is the end of the stream, unless `buf` is empty.
+///
+/// # Errors
+/// `WouldBlock` if nothing is there; `ConnectionReset` if the peer said so; others of recv(2).
+pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
+    let (len, _) = rustix::net::recv(fd, buf, RecvFlags::DONTWAIT)?;
+    Ok(len)
+}
+
+/// Sends from the start of `buf`; returns how many octets the kernel took.
+///
+/// # Errors
+/// `WouldBlock` if the send buffer is full; `BrokenPipe` if this side is shut down or the peer is gone;
+/// `ConnectionReset`; others of send(2).
+pub fn send(fd: impl AsFd, buf: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(
+        fd,
+        buf,
+        SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_blocking_socket_does_not_block_and_a_gone_peer_is_no_signal() {
+        let (one, two) = UnixStream::pair().unwrap();
+        let mut buf = [0; 8];
+        assert_eq!(
+            recv(&one, &mut buf).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        assert_eq!(send(&two, b"abc").unwrap(), 3);
+        assert_eq!(recv(&one, &mut buf).unwrap(), 3);
+        loop {
+            match send(&two, &[0; 65536]) {
+                Ok(len) => assert!(len > 0),
+                Err(error) => break assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+        drop(one);
+        assert_eq!(
+            send(&two, b"x").unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+    }
+
+    #[test]
+    fn the_end_is_zero() {
+        let (one, two) = UnixStream::pair().unwrap();
+        drop(two);
+        assert_eq!(recv(&one, &mut [0; 1]).unwrap(), 0);
+    }
+}
