@@ -19,6 +19,7 @@ mod call;
 mod message;
 
 pub mod datagram;
+pub mod interface;
 pub mod options;
 pub mod record;
 pub mod stream;
