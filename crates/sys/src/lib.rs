@@ -20,6 +20,7 @@ mod message;
 
 pub mod datagram;
 pub mod interface;
+pub mod multicast;
 pub mod options;
 pub mod record;
 pub mod stream;
