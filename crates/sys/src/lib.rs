@@ -21,6 +21,7 @@ mod message;
 pub mod datagram;
 pub mod interface;
 pub mod multicast;
+pub mod netns;
 pub mod options;
 pub mod record;
 pub mod stream;
