@@ -25,6 +25,7 @@ pub mod netns;
 pub mod options;
 pub mod record;
 pub mod stream;
+pub mod tty;
 
 #[cfg(test)]
 mod testing;
