@@ -24,6 +24,7 @@ pub mod multicast;
 pub mod netns;
 pub mod options;
 pub mod record;
+pub mod serial;
 pub mod stream;
 pub mod tty;
 
