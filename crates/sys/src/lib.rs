@@ -19,6 +19,7 @@ mod call;
 mod message;
 
 pub mod datagram;
+pub mod descriptor;
 pub mod interface;
 pub mod multicast;
 pub mod netns;
