@@ -24,6 +24,7 @@ pub mod interface;
 pub mod multicast;
 pub mod netns;
 pub mod options;
+pub mod process;
 pub mod record;
 pub mod serial;
 pub mod stream;
