@@ -18,6 +18,7 @@
 mod call;
 mod message;
 
+pub mod account;
 pub mod datagram;
 pub mod descriptor;
 pub mod interface;
