@@ -25,6 +25,7 @@ pub mod interface;
 pub mod multicast;
 pub mod netns;
 pub mod options;
+pub mod owner;
 pub mod process;
 pub mod record;
 pub mod serial;
