@@ -19,6 +19,7 @@ mod call;
 mod message;
 
 pub mod account;
+pub mod argument;
 pub mod datagram;
 pub mod descriptor;
 pub mod interface;
