@@ -129,8 +129,8 @@ pub enum Error {
     },
     /// The peer's packet does not end within the limit.
     #[error(
-        "no {mark} within {limit} octets, the limit; the packet begins {}",
-        Quoted(begins)
+        "no {mark} within {limit} octets, the limit; the packet begins \"{}\"",
+        begins.escape_ascii()
     )]
     Unterminated {
         /// What should have come.
@@ -164,15 +164,6 @@ impl fmt::Display for Seen<'_> {
             Some(text) => write!(f, "; those octets are the text \"{text}\""),
             None => Ok(()),
         }
-    }
-}
-
-/// Octets in quotes, with escapes for all that is not printable ASCII.
-struct Quoted<'a>(&'a [u8]);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0.escape_ascii())
     }
 }
 
