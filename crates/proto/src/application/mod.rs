@@ -5,3 +5,4 @@
 pub mod escape;
 pub mod escape_key;
 pub mod newline;
+pub mod starttls;
