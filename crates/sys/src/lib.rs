@@ -28,6 +28,7 @@ pub mod netns;
 pub mod options;
 pub mod owner;
 pub mod process;
+pub mod readiness;
 pub mod record;
 pub mod serial;
 pub mod stream;

@@ -1,1 +1,34 @@
-//! wharf
+//! The socket interface for every layer of the network, and a relay between any two endpoints.
+//!
+//! An [`Endpoint`] is parsed from an address such as `tls+tcp://example.com:443#timeout=5s`. It is
+//! opened into a [`Channel`], or listens and gives a channel for each peer; [`relay`](relay::relay)
+//! joins two channels of any kind. Nothing here prints, exits or keeps globals.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+pub mod catalog;
+pub mod local;
+pub mod relay;
+pub mod socket;
+pub mod transport;
+
+pub use socket::channel::{Channel, End};
+pub use socket::endpoint::Endpoint;
+pub use socket::env::Env;
+pub use socket::error::{Error, Kind, Op, Result};
+pub use socket::info::Info;
+pub use socket::listener::{Incoming, Listener};

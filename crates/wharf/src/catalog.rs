@@ -1,0 +1,50 @@
+//! The one list of schemes. A new endpoint is one line here.
+
+use crate::socket::error::Result;
+use crate::socket::scheme::{Catalog, Scheme, Shorthand};
+use crate::{Endpoint, local, transport};
+
+/// Every scheme, by layer and then by how often it is wanted.
+pub static SCHEMES: &[&Scheme] = &[&transport::tcp::SCHEME, &local::builtin::ECHO];
+
+/// Well-known names that stand for a whole stack.
+pub static SHORTHANDS: &[Shorthand] = &[];
+
+/// What addresses are parsed with.
+pub static CATALOG: Catalog = Catalog {
+    schemes: SCHEMES,
+    shorthands: SHORTHANDS,
+};
+
+impl Endpoint {
+    /// Reads and checks an address; opens nothing.
+    ///
+    /// # Errors
+    /// Kind `Usage`, pointing at the character that cannot be meant.
+    ///
+    /// ```
+    /// let endpoint = wharf::Endpoint::parse("tcp://[::1]:80#nodelay")?;
+    /// assert_eq!(endpoint.to_string(), "tcp://[::1]:80#nodelay");
+    /// assert!(wharf::Endpoint::parse("tcp://[::1]:80#nodelya").is_err());
+    /// # Ok::<(), wharf::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Endpoint> {
+        Endpoint::parse_with(text, &CATALOG)
+    }
+
+    /// The endpoint of a program and its arguments, which need no quoting.
+    ///
+    /// # Errors
+    /// Kind `Usage` if there is no program.
+    pub fn of_command<S: AsRef<str>>(words: &[S]) -> Result<Endpoint> {
+        Endpoint::build(crate::socket::Address::of_command(words, &CATALOG)?)
+    }
+}
+
+impl std::str::FromStr for Endpoint {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> Result<Endpoint> {
+        Endpoint::parse(text)
+    }
+}

@@ -1,0 +1,3 @@
+//! The local machine: standard streams, files, commands, terminals, and built-in ends.
+
+pub mod builtin;

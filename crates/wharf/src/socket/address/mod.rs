@@ -1,0 +1,188 @@
+//! The address: a protocol stack, top layer first, with what it needs to be opened.
+//!
+//! `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH][?QUERY][#OPTION[=VALUE],...]`, after RFC 3986 in
+//! spirit: what stands after `#` is for us and never sent.
+//! Here are the types; `parse.rs` reads and `print.rs` writes them, each the other's inverse.
+//! Not here: which layer takes which option, and opening (`stack.rs`, `endpoint.rs`).
+
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use super::options::{Given, Secret};
+use super::scheme::{Catalog, Scheme};
+
+pub use print::mask_text;
+
+/// Whether an endpoint opens or listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It opens.
+    Client,
+    /// It listens, and serves each peer that comes.
+    Server,
+}
+
+/// A parsed address. Compares by meaning, not by spelling.
+#[derive(Clone, Debug)]
+pub struct Address {
+    pub(super) catalog: Catalog,
+    /// As typed, with secrets.
+    pub(super) text: Arc<str>,
+    /// Every layer, top first, implied ones included.
+    pub(super) layers: Vec<&'static Scheme>,
+    /// How many of them, from the top, the typed scheme names.
+    pub(super) typed: usize,
+    pub(super) role: Role,
+    pub(super) locator: Locator,
+    pub(super) options: Vec<Given>,
+}
+
+/// What follows the scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Locator {
+    /// `//user:password@host:port/path?query`.
+    Authority(Authority),
+    /// A path on this machine, in octets; a leading `@` names an abstract Unix socket.
+    Path(Vec<u8>),
+    /// A word.
+    Name(String),
+    /// A command, verbatim.
+    Command(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// The part after `//`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authority {
+    /// Who we are.
+    pub user: Option<String>,
+    /// How we prove it.
+    pub password: Option<Secret>,
+    /// Where.
+    pub host: Host,
+    /// Which port there.
+    pub port: Option<Port>,
+    /// The URL path, with its `/`, as typed: its owner decodes it, because `%2F` is not `/` there.
+    pub path: Option<String>,
+    /// The query, without its `?`, as typed.
+    pub query: Option<String>,
+}
+
+/// The host of an authority.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// None was given.
+    #[default]
+    Missing,
+    /// A name, percent-decoded.
+    Name(String),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address and its zone, a name or number of an interface.
+    V6(Ipv6Addr, Option<String>),
+}
+
+/// The port of an authority.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Port {
+    /// By number.
+    Number(u16),
+    /// By service name, looked up when the endpoint is opened.
+    Service(String),
+}
+
+impl Address {
+    /// Every layer, top first, implied ones included.
+    pub fn layers(&self) -> &[&'static Scheme] {
+        &self.layers
+    }
+
+    /// How many layers, from the top, the scheme named; the rest are implied.
+    pub fn typed_layers(&self) -> usize {
+        self.typed
+    }
+
+    /// The lowest layer.
+    pub fn ground(&self) -> Option<&'static Scheme> {
+        self.layers.last().copied()
+    }
+
+    /// Whether it opens or listens.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What follows the scheme.
+    pub fn locator(&self) -> &Locator {
+        &self.locator
+    }
+
+    /// The options as they were typed.
+    pub fn options(&self) -> &[Given] {
+        &self.options
+    }
+
+    /// The authority, if it has one.
+    pub fn authority(&self) -> Option<&Authority> {
+        match &self.locator {
+            Locator::Authority(authority) => Some(authority),
+            _ => None,
+        }
+    }
+
+    /// The host and port.
+    pub fn host_port(&self) -> Option<(&Host, Option<&Port>)> {
+        self.authority().map(|a| (&a.host, a.port.as_ref()))
+    }
+
+    /// The path on this machine, in octets: its own, or the one that stands percent-encoded in the
+    /// host because a layer above owns the URL path.
+    pub fn local_path(&self) -> Option<&[u8]> {
+        match &self.locator {
+            Locator::Path(path) => Some(path),
+            Locator::Authority(Authority {
+                host: Host::Name(name),
+                ..
+            }) => Some(name.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// The command, verbatim.
+    pub fn command(&self) -> Option<&str> {
+        match &self.locator {
+            Locator::Command(command) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// The word after the scheme.
+    pub fn name(&self) -> Option<&str> {
+        match &self.locator {
+            Locator::Name(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl PartialEq for Address {
+    fn eq(&self, other: &Address) -> bool {
+        self.layers == other.layers
+            && self.role == other.role
+            && self.locator == other.locator
+            && self.options.len() == other.options.len()
+            && self
+                .options
+                .iter()
+                .zip(&other.options)
+                .all(|(a, b)| a.layer == b.layer && a.name == b.name && a.value == b.value)
+    }
+}
+
+impl Eq for Address {}

@@ -1,0 +1,68 @@
+//! What is not data: window sizes, breaks, signals, a child's standard error, errors of the network.
+//!
+//! Each side has a [`ControlPort`]; the relay passes on blindly what it takes from one side to the
+//! other, and who does not know a [`Control`] ignores it. The queues are bounded: a full one drops
+//! what only the latest matters of, and makes the giver wait for the rest.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+/// One thing that is not data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Control {
+    /// The size of the terminal, in character cells.
+    Winsize {
+        /// Lines.
+        rows: u16,
+        /// Characters a line.
+        columns: u16,
+    },
+    /// A break on the line.
+    Break,
+    /// A signal for the foreground process, by its POSIX number.
+    Signal(i32),
+    /// What a command wrote to its standard error.
+    Stderr(Arc<[u8]>),
+    /// The network could not deliver a packet.
+    PacketError {
+        /// To whom.
+        peer: Option<SocketAddr>,
+        /// Why, in the operating system's terms.
+        kind: std::io::ErrorKind,
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// How many entries wait in a queue at most.
+const QUEUE: usize = 16;
+
+/// One end of a two-way queue of [`Control`].
+#[derive(Debug)]
+pub struct ControlPort {
+    /// To the one who holds the other end.
+    pub tx: mpsc::Sender<Control>,
+    /// From the one who holds the other end.
+    pub rx: mpsc::Receiver<Control>,
+}
+
+impl ControlPort {
+    /// Two ends that belong together: one for the endpoint, one for its channel.
+    pub fn pair() -> (ControlPort, ControlPort) {
+        let (here, there_rx) = mpsc::channel(QUEUE);
+        let (there, here_rx) = mpsc::channel(QUEUE);
+        (
+            ControlPort {
+                tx: here,
+                rx: here_rx,
+            },
+            ControlPort {
+                tx: there,
+                rx: there_rx,
+            },
+        )
+    }
+}

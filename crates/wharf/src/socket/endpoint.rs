@@ -1,0 +1,295 @@
+//! What users hold: an [`Endpoint`], checked and ready to be opened or listened with.
+//!
+//! Here: templates (`tcp://{target}`), retries, and the entry to a listener.
+//! Not here: which schemes there are (`catalog.rs` makes [`Endpoint::parse`] from its list).
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::address::{Address, Role};
+use super::channel::{Channel, Kind};
+use super::env::{Cx, Env};
+use super::error::{Error, Result};
+use super::info::Info;
+use super::listener::{Asked, Listener};
+use super::log::{Level, Message};
+use super::scheme::{Catalog, Listeners, Reopen};
+use super::stack::{Layer, Stack};
+use super::units::percent_encode;
+
+/// An address that was checked and whose layers were built. Cheap to clone.
+#[derive(Clone)]
+pub struct Endpoint(Arc<Inner>);
+
+struct Inner {
+    address: Address,
+    text: Arc<str>,
+    stack: Arc<Stack>,
+    template: Option<Template>,
+}
+
+/// A text with `{variables}` that only the other side can fill in.
+struct Template {
+    text: String,
+    catalog: Catalog,
+}
+
+impl Endpoint {
+    /// Reads and checks an address; opens nothing. `{variables}` of [`Info::VARIABLES`] outside of
+    /// commands are filled in from the other side when the endpoint is opened.
+    ///
+    /// # Errors
+    /// Kind `Usage`.
+    pub fn parse_with(text: &str, catalog: &Catalog) -> Result<Endpoint> {
+        let sample = fill(text, |name| {
+            Info::VARIABLES
+                .iter()
+                .any(|(known, _)| *known == name)
+                .then(|| sample_of(name))
+        });
+        let Some(sample) = sample else {
+            return Endpoint::build(Address::parse(text, catalog)?);
+        };
+        let address = Address::parse(&sample, catalog)?;
+        if address.command().is_some() {
+            // After exec:, shell: and pty: nothing is special.
+            return Endpoint::build(Address::parse(text, catalog)?);
+        }
+        let stack = Arc::new(Stack::build(&address)?);
+        let template = Some(Template {
+            text: text.to_owned(),
+            catalog: *catalog,
+        });
+        Ok(Endpoint(Arc::new(Inner {
+            address,
+            text: Arc::from(text),
+            stack,
+            template,
+        })))
+    }
+
+    /// Checks an address; opens nothing.
+    ///
+    /// # Errors
+    /// Kind `Usage`.
+    pub fn build(address: Address) -> Result<Endpoint> {
+        let stack = Arc::new(Stack::build(&address)?);
+        let text = Arc::from(address.to_string());
+        Ok(Endpoint(Arc::new(Inner {
+            address,
+            text,
+            stack,
+            template: None,
+        })))
+    }
+
+    /// The address. That of a template has sample values in it.
+    pub fn address(&self) -> &Address {
+        &self.0.address
+    }
+
+    /// The address as it is shown: secrets masked, variables unfilled.
+    pub fn address_text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The layers, top first, with their settings.
+    pub fn layers(&self) -> &[Layer] {
+        self.0.stack.layers()
+    }
+
+    /// The stack.
+    pub fn stack(&self) -> &Stack {
+        &self.0.stack
+    }
+
+    /// Whether it listens.
+    pub fn is_listener(&self) -> bool {
+        self.0.address.role() == Role::Server
+    }
+
+    /// Whether it needs the other side to be known first.
+    pub fn is_template(&self) -> bool {
+        self.0.template.is_some()
+    }
+
+    /// Whether it can be opened more than once.
+    pub fn reopen(&self) -> Reopen {
+        let once = self
+            .layers()
+            .iter()
+            .any(|l| l.scheme.reopen == Reopen::Once);
+        if once { Reopen::Once } else { Reopen::Many }
+    }
+
+    /// Whether each worker may have a listener of its own.
+    pub fn listeners(&self) -> Listeners {
+        self.layers()
+            .last()
+            .map_or(Listeners::One, |l| l.scheme.listeners)
+    }
+
+    /// What its channels are, as far as it is known before opening.
+    pub fn kind(&self) -> Kind {
+        self.layers()
+            .first()
+            .map_or(Kind::Either, |l| l.scheme.gives)
+    }
+
+    /// Opens it. `origin` is what is known of the other side; templates need it.
+    ///
+    /// # Errors
+    /// What the failing layer says, after as many retries as the address asks for.
+    ///
+    /// *Cancel safety*: dropping the future gives up; what was open is closed.
+    pub fn connect<'a>(
+        &'a self,
+        env: &'a Env,
+        origin: Option<&'a Info>,
+    ) -> BoxFuture<'a, Result<Channel>> {
+        Box::pin(async move {
+            let Some(template) = &self.0.template else {
+                return self.connect_with_retries(env, origin).await;
+            };
+            let mut missing = None;
+            let filled = fill(&template.text, |name| {
+                let value = origin.and_then(|info| info.variable(name));
+                if value.is_none() {
+                    missing = Some(name.to_owned());
+                }
+                // Target and peer are host:port already; anything else must not add structure.
+                value.map(|v| match name {
+                    "target" | "peer" | "local" => v,
+                    _ => percent_encode(v.as_bytes(), b"/?#@,[]"),
+                })
+            });
+            if let Some(name) = missing {
+                return Err(Error::usage(format!("the other side has no {name}"))
+                    .at(self.address_text(), None));
+            }
+            let filled = filled.unwrap_or_else(|| template.text.clone());
+            let endpoint = Endpoint::build(Address::parse(&filled, &template.catalog)?)?;
+            endpoint.connect_with_retries(env, origin).await
+        })
+    }
+
+    async fn connect_with_retries(&self, env: &Env, origin: Option<&Info>) -> Result<Channel> {
+        let general = self.0.stack.general();
+        let mut left = general.integer::<i64>("retry").unwrap_or(0);
+        let mut wait = general
+            .duration("retry-interval")
+            .unwrap_or(Duration::from_secs(1));
+        let longest = general.duration("retry-max").unwrap_or(wait).max(wait);
+        loop {
+            let cx = Cx {
+                env,
+                net: &env.net,
+                at: self.address_text(),
+                origin,
+            };
+            let error = match self.0.stack.connect(cx).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) => error,
+            };
+            // What was typed wrong does not become right by waiting.
+            if left == 0 || error.kind().blame() == super::error::Blame::Usage {
+                return Err(error);
+            }
+            if left != i64::MAX {
+                left -= 1;
+            }
+            let again = super::units::format_duration(wait);
+            cx.say(Level::Info, format!("{error}; trying again in {again}"));
+            let mut shutdown = env.shutdown.clone();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = shutdown.reached(super::env::Stage::Draining) => return Err(error),
+            }
+            wait = (wait * 2).min(longest);
+        }
+    }
+
+    /// Binds and listens, and says so to the log.
+    ///
+    /// # Errors
+    /// The address is taken, not ours, or needs a privilege.
+    pub async fn listen(&self, env: &Env) -> Result<Listener> {
+        let cx = Cx {
+            env,
+            net: &env.net,
+            at: self.address_text(),
+            origin: None,
+        };
+        let ground = self.0.stack.listen(cx).await?;
+        let listener = Listener {
+            ground,
+            endpoint: self.clone(),
+            env: env.clone(),
+        };
+        env.log.message(&Message::Listening {
+            at: self.address_text(),
+            local: &listener.local(),
+            exposed: listener.exposed(),
+        });
+        Ok(listener)
+    }
+
+    pub(super) async fn serve(&self, lower: Channel, env: Env) -> Result<Asked> {
+        self.0
+            .stack
+            .clone()
+            .serve(lower, 0, self.0.text.clone(), env)
+            .await
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.0.text)
+    }
+}
+
+/// Replaces each `{name}` for which `value` has one; `None` if there was nothing to replace.
+fn fill(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> Option<String> {
+    let mut out = String::new();
+    let mut rest = text;
+    let mut filled = false;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        match after
+            .split_once('}')
+            .and_then(|(name, tail)| Some((value(name)?, tail)))
+        {
+            Some((value, tail)) => {
+                out.push_str(&value);
+                rest = tail;
+                filled = true;
+            }
+            None => {
+                out.push('{');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    filled.then_some(out)
+}
+
+/// A value that a variable could have, to check a template with.
+fn sample_of(name: &str) -> String {
+    match name {
+        "target" | "peer" | "local" => "198.51.100.1:9".into(),
+        _ if name.ends_with(".host") => "198.51.100.1".into(),
+        _ if name.starts_with("tls.") => "name.example".into(),
+        _ => "9".into(),
+    }
+}

@@ -1,0 +1,214 @@
+//! What every endpoint is given to work with: [`Env`], and [`Cx`] for one opening.
+//!
+//! Nothing in the library is global: log, names, net and the wish to stop all come from here.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::info::Info;
+use super::log::{Level, Log, Message, Silent};
+use super::net::Net;
+
+/// What an opening may know: the environment, the net, and the other side.
+#[derive(Clone, Copy, Debug)]
+pub struct Cx<'a> {
+    /// The environment.
+    pub env: &'a Env,
+    /// Where sockets are opened: the endpoint's own `via=`, else the environment's.
+    pub net: &'a Net,
+    /// The address of the endpoint that is opened, secrets masked.
+    pub at: &'a str,
+    /// What is known of the other side, if it was open first.
+    pub origin: Option<&'a Info>,
+}
+
+impl Cx<'_> {
+    /// Says a line about this endpoint.
+    pub fn say(&self, level: Level, text: impl AsRef<str>) {
+        self.env.say(level, self.at, text);
+    }
+}
+
+/// Which addresses of a name may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// Both.
+    #[default]
+    Any,
+    /// Only IPv4.
+    V4,
+    /// Only IPv6.
+    V6,
+}
+
+impl Family {
+    /// Whether `address` may be used.
+    pub const fn admits(self, address: &IpAddr) -> bool {
+        matches!(
+            (self, address),
+            (Family::Any, _) | (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_))
+        )
+    }
+}
+
+/// An answer that stands in for a name lookup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The host name, or `*` for every name.
+    pub host: String,
+    /// The port for which it holds, or every one.
+    pub port: Option<u16>,
+    /// The addresses to use.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// How names become addresses.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Which families may be used.
+    pub family: Family,
+    /// Answers given beforehand; the first that fits wins.
+    pub overrides: Arc<[Override]>,
+    /// Whether only numeric addresses (and overrides) are allowed.
+    pub numeric_only: bool,
+}
+
+/// How far the wish to stop has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Work goes on.
+    #[default]
+    Running,
+    /// Nothing new is accepted; what is open is drained.
+    Draining,
+    /// Everything ends at once.
+    Stopping,
+}
+
+/// The wish to stop, as those who work see it.
+#[derive(Clone, Debug)]
+pub struct Shutdown(watch::Receiver<Stage>);
+
+/// The wish to stop, as the one who decides holds it.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<watch::Sender<Stage>>);
+
+impl Shutdown {
+    /// A pair: who decides, and what the others watch.
+    pub fn pair() -> (Stopper, Shutdown) {
+        let (tx, rx) = watch::channel(Stage::Running);
+        (Stopper(Arc::new(tx)), Shutdown(rx))
+    }
+
+    /// How far it has come.
+    pub fn stage(&self) -> Stage {
+        *self.0.borrow()
+    }
+
+    /// Waits until it has come at least so far; for ever if nobody can decide any more.
+    ///
+    /// *Cancel safety*: nothing is lost.
+    pub async fn reached(&mut self, stage: Stage) {
+        if self.0.wait_for(|now| *now >= stage).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Stopper {
+    /// Goes to `stage`, unless it is there or further already.
+    pub fn advance(&self, stage: Stage) {
+        self.0.send_if_modified(|now| {
+            let further = stage > *now;
+            *now = stage.max(*now);
+            further
+        });
+    }
+}
+
+/// What endpoints work with. Cheap to clone.
+#[derive(Clone)]
+pub struct Env {
+    /// Who listens to what the library says.
+    pub log: Arc<dyn Log>,
+    /// Where sockets are opened unless an address says `via=`.
+    pub net: Net,
+    /// How names become addresses.
+    pub names: Names,
+    /// The wish to stop.
+    pub shutdown: Shutdown,
+    /// Whether each worker has a listening socket of its own on one port (`SO_REUSEPORT`).
+    pub shared_port: SharedPort,
+    /// Keeps the wish alive while nobody else holds it.
+    _stopper: Stopper,
+}
+
+/// Whether listeners of several workers share a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedPort {
+    /// One listener: an address in use is an error.
+    #[default]
+    No,
+    /// The first of several: refused if the address is in use, open to siblings afterwards.
+    First,
+    /// A sibling of the first.
+    Sibling,
+}
+
+impl Env {
+    /// An environment of its own: silent, on this host, never asked to stop.
+    pub fn new() -> Env {
+        let (stopper, shutdown) = Shutdown::pair();
+        Env {
+            log: Arc::new(Silent),
+            net: Net::Host,
+            names: Names::default(),
+            shutdown,
+            shared_port: SharedPort::No,
+            _stopper: stopper,
+        }
+    }
+
+    /// The same environment with another log.
+    #[must_use]
+    pub fn with_log(mut self, log: Arc<dyn Log>) -> Env {
+        self.log = log;
+        self
+    }
+
+    /// The same environment, stopped by whoever holds the other half of `shutdown`.
+    #[must_use]
+    pub fn with_shutdown(mut self, shutdown: Shutdown) -> Env {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// Says a line about the endpoint `at`.
+    pub fn say(&self, level: Level, at: &str, text: impl AsRef<str>) {
+        if self.log.wants(level) {
+            self.log.message(&Message::Text {
+                level,
+                at,
+                text: text.as_ref(),
+            });
+        }
+    }
+}
+
+impl Default for Env {
+    fn default() -> Env {
+        Env::new()
+    }
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env")
+            .field("net", &self.net)
+            .field("names", &self.names)
+            .finish()
+    }
+}

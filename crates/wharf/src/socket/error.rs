@@ -1,0 +1,444 @@
+//! The one error of the library: what was tried, on which endpoint, why it failed, what to try.
+//!
+//! The stack attaches [`Op`] and [`At`] once, where an error leaves a layer; lower layers stay
+//! the `source`. [`Display`](fmt::Display) prints its own level only.
+//! Not here: exit codes and printing (the program maps [`Kind`] one to one in its `exit.rs`).
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+/// What every fallible function of the library returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure: where, doing what, of which kind, why, and what to try.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    at: Option<At>,
+    op: Op,
+    kind: Kind,
+    reason: String,
+    hint: Option<String>,
+    pointer: Option<Pointer>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The character that an error is about: an address as typed, and a place in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    /// The text, with secrets masked.
+    pub text: String,
+    /// The place, in octets from the start of `text`, at most its length.
+    pub offset: usize,
+}
+
+/// Where an error happened: an address as typed (secrets masked) and the layer of its stack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At {
+    /// The address, as it was typed, with secrets masked.
+    pub address: String,
+    /// The scheme of the layer that failed, if it is not the whole address.
+    pub layer: Option<&'static str>,
+}
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Op {
+    /// Reading an address or an option.
+    Parse,
+    /// Turning a name into addresses.
+    Resolve,
+    /// Opening a local thing: a file, a device, a command.
+    Open,
+    /// Reaching the peer.
+    Connect,
+    /// Taking a local address.
+    Bind,
+    /// Waiting for peers.
+    Listen,
+    /// Taking one peer.
+    Accept,
+    /// Agreeing with the peer before data flows.
+    Handshake,
+    /// Giving data to the peer.
+    Send,
+    /// Getting data from the peer.
+    Recv,
+    /// Ending one direction.
+    End,
+    /// Closing the channel.
+    Close,
+}
+
+impl Op {
+    /// The verb as messages and JSON spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Op::Parse => "parse",
+            Op::Resolve => "resolve",
+            Op::Open => "open",
+            Op::Connect => "connect",
+            Op::Bind => "bind",
+            Op::Listen => "listen",
+            Op::Accept => "accept",
+            Op::Handshake => "handshake",
+            Op::Send => "send",
+            Op::Recv => "recv",
+            Op::End => "end",
+            Op::Close => "close",
+        }
+    }
+}
+
+/// What kind of failure: one for each documented exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// It broke while running, for a reason that no other kind names.
+    Broken,
+    /// What was typed cannot be meant: address, option, argument.
+    Usage,
+    /// A name has no address.
+    Name,
+    /// The peer refused, or there is no way to it.
+    Unreachable,
+    /// It took longer than was allowed.
+    Timeout,
+    /// The peer could not be trusted, or no common TLS parameters were found.
+    Tls,
+    /// The peer did not accept who we are.
+    Auth,
+    /// The peer broke the rules of its protocol.
+    Protocol,
+    /// A local file, device, command or address is missing, taken or full.
+    Local,
+    /// The operating system wants a privilege that we do not have.
+    Privilege,
+    /// The peer reset the connection.
+    Reset,
+    /// The peer's data ended before it was complete.
+    Truncated,
+    /// The peer reported a failure of its own (a status that is not success).
+    Status,
+    /// An invariant of wharf itself does not hold: please report it.
+    Bug,
+}
+
+/// Whose fault a failure was; it follows from the [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// Who typed the command or called the library.
+    Usage,
+    /// The machine: names, routes, files, privileges.
+    System,
+    /// The other end.
+    Peer,
+    /// wharf itself.
+    Us,
+}
+
+impl Kind {
+    /// Every kind, in the order of the exit codes.
+    pub const ALL: [Kind; 14] = [
+        Kind::Broken,
+        Kind::Usage,
+        Kind::Name,
+        Kind::Unreachable,
+        Kind::Timeout,
+        Kind::Tls,
+        Kind::Auth,
+        Kind::Protocol,
+        Kind::Local,
+        Kind::Privilege,
+        Kind::Reset,
+        Kind::Truncated,
+        Kind::Status,
+        Kind::Bug,
+    ];
+
+    /// The word that JSON events carry; stable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Broken => "broken",
+            Kind::Usage => "usage",
+            Kind::Name => "name",
+            Kind::Unreachable => "unreachable",
+            Kind::Timeout => "timeout",
+            Kind::Tls => "tls",
+            Kind::Auth => "auth",
+            Kind::Protocol => "protocol",
+            Kind::Local => "local",
+            Kind::Privilege => "privilege",
+            Kind::Reset => "reset",
+            Kind::Truncated => "truncated",
+            Kind::Status => "status",
+            Kind::Bug => "bug",
+        }
+    }
+
+    /// Whose fault a failure of this kind is.
+    pub const fn blame(self) -> Blame {
+        match self {
+            Kind::Usage => Blame::Usage,
+            Kind::Broken | Kind::Name | Kind::Timeout | Kind::Local | Kind::Privilege => {
+                Blame::System
+            }
+            Kind::Unreachable
+            | Kind::Tls
+            | Kind::Auth
+            | Kind::Protocol
+            | Kind::Reset
+            | Kind::Truncated
+            | Kind::Status => Blame::Peer,
+            Kind::Bug => Blame::Us,
+        }
+    }
+
+    /// The kind that an operating system error belongs to.
+    pub fn of_io(error: &io::Error) -> Kind {
+        use io::ErrorKind as K;
+        if let Some(inner) = error.get_ref().and_then(|e| e.downcast_ref::<Error>()) {
+            return inner.kind();
+        }
+        match error.kind() {
+            K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => {
+                Kind::Unreachable
+            }
+            K::ConnectionReset | K::ConnectionAborted => Kind::Reset,
+            K::TimedOut => Kind::Timeout,
+            K::PermissionDenied => Kind::Privilege,
+            K::UnexpectedEof => Kind::Truncated,
+            K::InvalidData => Kind::Protocol,
+            K::InvalidInput => Kind::Usage,
+            K::NotFound
+            | K::AddrInUse
+            | K::AddrNotAvailable
+            | K::AlreadyExists
+            | K::StorageFull
+            | K::QuotaExceeded
+            | K::FileTooLarge
+            | K::IsADirectory
+            | K::NotADirectory
+            | K::ReadOnlyFilesystem
+            | K::OutOfMemory
+            | K::Unsupported => Kind::Local,
+            _ => match error.raw_os_error() {
+                // ENFILE, EMFILE, ENOBUFS, ENODEV, ENXIO, EIO
+                Some(23 | 24 | 105 | 19 | 6 | 5) => Kind::Local,
+                _ => Kind::Broken,
+            },
+        }
+    }
+}
+
+impl Error {
+    /// A failure of `kind` while doing `op`; `reason` is one lower-case line without a full stop.
+    pub fn new(op: Op, kind: Kind, reason: impl Into<String>) -> Error {
+        Error(Box::new(Inner {
+            at: None,
+            op,
+            kind,
+            reason: reason.into(),
+            hint: None,
+            pointer: None,
+            source: None,
+        }))
+    }
+
+    /// What was typed cannot be meant.
+    pub fn usage(reason: impl Into<String>) -> Error {
+        Error::new(Op::Parse, Kind::Usage, reason)
+    }
+
+    /// An operating system error while doing `op`; the kind follows from it.
+    ///
+    /// An [`Error`] that travelled inside an [`io::Error`] comes out as itself.
+    pub fn io(op: Op, error: io::Error) -> Error {
+        if error.get_ref().is_some_and(|e| e.is::<Error>()) {
+            if let Some(Ok(inner)) = error.into_inner().map(|e| e.downcast::<Error>()) {
+                return *inner;
+            }
+            return Error::new(op, Kind::Bug, "an error was lost on its way");
+        }
+        let kind = Kind::of_io(&error);
+        Error::new(op, kind, plain(&error)).because(error)
+    }
+
+    /// The same, saying first what was wanted: `reason: operating system's words`.
+    pub fn io_while(op: Op, what: impl fmt::Display, error: io::Error) -> Error {
+        let kind = Kind::of_io(&error);
+        Error::new(op, kind, format!("{what}: {}", plain(&error))).because(error)
+    }
+
+    /// Adds what to try: a whole sentence, or the address to type.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Points at a character of what was typed.
+    #[must_use]
+    pub fn pointing(mut self, text: impl Into<String>, offset: usize) -> Error {
+        let text = text.into();
+        let offset = offset.min(text.len());
+        self.0.pointer = Some(Pointer { text, offset });
+        self
+    }
+
+    /// Changes the kind.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Error {
+        self.0.kind = kind;
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Says where it happened, unless that is known already.
+    #[must_use]
+    pub fn at(mut self, address: impl fmt::Display, layer: Option<&'static str>) -> Error {
+        if self.0.at.is_none() {
+            let address = address.to_string();
+            self.0.at = Some(At { address, layer });
+        }
+        self
+    }
+
+    /// Where it happened.
+    pub fn place(&self) -> Option<&At> {
+        self.0.at.as_ref()
+    }
+
+    /// What was being done.
+    pub fn op(&self) -> Op {
+        self.0.op
+    }
+
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// Why, in one line.
+    pub fn reason(&self) -> &str {
+        &self.0.reason
+    }
+
+    /// The character that it is about.
+    pub fn pointer(&self) -> Option<&Pointer> {
+        self.0.pointer.as_ref()
+    }
+
+    /// What to try.
+    pub fn try_this(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+/// The operating system's words in our manner: lower case, number kept.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        match &inner.at {
+            Some(at) => {
+                write!(f, "{} {}: ", inner.op.name(), at.address)?;
+                if let Some(layer) = at.layer {
+                    write!(f, "{layer}: ")?;
+                }
+            }
+            None if inner.op == Op::Parse => {}
+            None => write!(f, "{}: ", inner.op.name())?,
+        }
+        f.write_str(&inner.reason)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("at", &self.0.at)
+            .field("op", &self.0.op)
+            .field("kind", &self.0.kind)
+            .field("reason", &self.0.reason)
+            .field("hint", &self.0.hint)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|e| e as &(dyn StdError + 'static))
+    }
+}
+
+/// Lets an [`Error`] travel through the `AsyncRead` and `AsyncWrite` traits and come out whole.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> io::Error {
+        use io::ErrorKind as K;
+        let kind = match error.kind() {
+            Kind::Unreachable => K::ConnectionRefused,
+            Kind::Timeout => K::TimedOut,
+            Kind::Privilege => K::PermissionDenied,
+            Kind::Reset => K::ConnectionReset,
+            Kind::Truncated => K::UnexpectedEof,
+            Kind::Protocol | Kind::Tls => K::InvalidData,
+            Kind::Usage => K::InvalidInput,
+            _ => K::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_operation_endpoint_and_reason() {
+        let error =
+            Error::io(Op::Connect, io::Error::from_raw_os_error(111)).at("tcp://127.0.0.1:1", None);
+        assert_eq!(
+            error.to_string(),
+            "connect tcp://127.0.0.1:1: connection refused (os error 111)"
+        );
+        assert_eq!(error.kind(), Kind::Unreachable);
+    }
+
+    #[test]
+    fn an_error_survives_the_journey_through_io() {
+        let error = Error::new(Op::Handshake, Kind::Tls, "unknown issuer").hint("pin it");
+        let back = Error::io(Op::Recv, io::Error::from(error));
+        assert_eq!(back.kind(), Kind::Tls);
+        assert_eq!(back.op(), Op::Handshake);
+        assert_eq!(back.try_this(), Some("pin it"));
+    }
+
+    #[test]
+    fn the_first_place_is_kept() {
+        let error = Error::usage("no").at("a:", Some("tcp")).at("b:", None);
+        assert_eq!(error.place().map(|a| a.address.as_str()), Some("a:"));
+    }
+}

@@ -1,0 +1,189 @@
+//! Stream sockets of the kernel, whatever their family: TCP, Unix, VM sockets and inherited ones.
+//!
+//! One type serves them all, because after connecting and accepting they differ only in facts.
+//! It reads and writes with `MSG_DONTWAIT`, so that an inherited socket keeps its own mode.
+//! Not here: options and names of a family (each transport), datagrams (`transport/udp`).
+
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use socket2::{SockAddr, Socket};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+
+use super::channel::{End, Stream};
+
+/// A connected stream socket.
+#[derive(Debug)]
+pub struct StreamSocket {
+    fd: AsyncFd<Socket>,
+}
+
+impl StreamSocket {
+    /// Takes a connected socket.
+    ///
+    /// # Errors
+    /// The event loop cannot watch it.
+    pub fn new(socket: Socket) -> io::Result<StreamSocket> {
+        Ok(StreamSocket {
+            fd: wharf_sys::readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
+        })
+    }
+
+    /// Connects a fresh socket.
+    ///
+    /// # Errors
+    /// What the kernel says. *Cancel safety*: dropping the future closes the socket.
+    pub async fn connect(socket: Socket, to: &SockAddr) -> io::Result<StreamSocket> {
+        socket.set_nonblocking(true)?;
+        match socket.connect(to) {
+            Ok(()) => return StreamSocket::new(socket),
+            // EINPROGRESS comes as this too.
+            Err(error) if in_progress(&error) => {}
+            Err(error) => return Err(error),
+        }
+        let stream = StreamSocket::new(socket)?;
+        let guard = stream.fd.writable().await?;
+        drop(guard);
+        match stream.socket().take_error()? {
+            Some(error) => Err(error),
+            None => Ok(stream),
+        }
+    }
+
+    /// The socket itself, for options.
+    pub fn socket(&self) -> &Socket {
+        self.fd.get_ref()
+    }
+}
+
+fn in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+}
+
+impl AsyncRead for StreamSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            let space = buf.initialize_unfilled();
+            match guard.try_io(|fd| wharf_sys::stream::recv(fd.get_ref().as_fd(), space)) {
+                Ok(Ok(n)) => {
+                    // The kernel had no more: the next call would only say so. An end that is
+                    // known already stays known.
+                    if n > 0 && n < space.len() {
+                        guard.clear_ready();
+                    }
+                    buf.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => return Poll::Ready(Err(error)),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+impl AsyncWrite for StreamSocket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
+            match guard.try_io(|fd| wharf_sys::stream::send(fd.get_ref().as_fd(), data)) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(result) => return Poll::Ready(result),
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(match self.socket().shutdown(std::net::Shutdown::Write) {
+            // The peer has torn it down already.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            other => other,
+        })
+    }
+}
+
+impl Stream for StreamSocket {
+    fn poll_finish(&mut self, cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {
+        match end {
+            // Closing with linger 0 sends a reset (tcp(7)); elsewhere it changes nothing.
+            End::Reset | End::Truncated => {
+                Poll::Ready(self.socket().set_linger(Some(std::time::Duration::ZERO)))
+            }
+            End::Fin | End::Status(_) => Pin::new(self).poll_shutdown(cx),
+        }
+    }
+
+    fn unsent(&self) -> Option<usize> {
+        wharf_sys::options::unsent(self.socket().as_fd()).ok()
+    }
+}
+
+/// A listening stream socket.
+#[derive(Debug)]
+pub struct ListeningSocket {
+    fd: AsyncFd<Socket>,
+}
+
+impl ListeningSocket {
+    /// Takes a socket that is bound and listens.
+    ///
+    /// # Errors
+    /// The event loop cannot watch it.
+    pub fn new(socket: Socket) -> io::Result<ListeningSocket> {
+        socket.set_nonblocking(true)?;
+        Ok(ListeningSocket {
+            fd: wharf_sys::readiness::watch(socket, Interest::READABLE)?,
+        })
+    }
+
+    /// The socket itself.
+    pub fn socket(&self) -> &Socket {
+        self.fd.get_ref()
+    }
+
+    /// Takes the next connection.
+    ///
+    /// # Errors
+    /// Out of descriptors or memory: try again later. A peer that gave up while it waited is
+    /// passed over.
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Socket, SockAddr)>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            match guard.try_io(|fd| fd.get_ref().accept()) {
+                Ok(Err(error)) if gave_up(&error) => {}
+                Ok(result) => return Poll::Ready(result),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+/// Errors of accept(2) that belong to a peer which is gone already.
+fn gave_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+    )
+}

@@ -1,0 +1,171 @@
+//! Waiting for peers: [`Listener`] gives [`Incoming`], and answering that gives the channel.
+//!
+//! A handshake never runs inside the listener, so that a slow peer holds up nobody; its caller
+//! gives it a task and a deadline. Protocols that answer only after the other side is open do so
+//! in [`Asked::reply`].
+
+use std::fmt;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+
+use super::channel::Channel;
+use super::endpoint::Endpoint;
+use super::env::Env;
+use super::error::{Error, Result};
+use super::info::{Info, SocketName};
+
+/// What the lowest layer listens with.
+pub trait GroundListener: Send {
+    /// Takes the next peer. An error is about one peer, or (kind `Local`) about running out of
+    /// descriptors or memory, after which accepting may be tried again.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Channel>>;
+
+    /// What was bound, real ports filled in.
+    fn local(&self) -> Vec<SocketName>;
+
+    /// Whether other machines can reach it.
+    fn exposed(&self) -> bool {
+        self.local().iter().any(|name| match name {
+            SocketName::Ip(address) => !address.ip().to_canonical().is_loopback(),
+            _ => false,
+        })
+    }
+}
+
+/// A listening endpoint.
+pub struct Listener {
+    pub(super) ground: Box<dyn GroundListener>,
+    pub(super) endpoint: Endpoint,
+    pub(super) env: Env,
+}
+
+impl Listener {
+    /// What was bound, real ports filled in.
+    pub fn local(&self) -> Vec<SocketName> {
+        self.ground.local()
+    }
+
+    /// Whether other machines can reach it.
+    pub fn exposed(&self) -> bool {
+        self.ground.exposed()
+    }
+
+    /// The endpoint that listens.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Takes the next peer, before any handshake with it.
+    ///
+    /// # Errors
+    /// About that one peer; the listener goes on.
+    pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming>> {
+        let accepted = std::task::ready!(self.ground.poll_accept(cx));
+        Poll::Ready(match accepted {
+            Ok(mut channel) => {
+                self.endpoint
+                    .address_text()
+                    .clone_into(&mut channel.info.address);
+                Ok(Incoming {
+                    lower: channel,
+                    endpoint: self.endpoint.clone(),
+                    env: self.env.clone(),
+                })
+            }
+            Err(error) => Err(error.at(self.endpoint.address_text(), None)),
+        })
+    }
+
+    /// Takes the next peer. Errors as [`poll_accept`](Listener::poll_accept).
+    ///
+    /// *Cancel safety*: a peer that was not returned is still waiting.
+    pub async fn accept(&mut self) -> Result<Incoming> {
+        std::future::poll_fn(|cx| self.poll_accept(cx)).await
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("local", &self.local())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A peer that was accepted and not answered.
+#[derive(Debug)]
+pub struct Incoming {
+    lower: Channel,
+    endpoint: Endpoint,
+    env: Env,
+}
+
+impl Incoming {
+    /// What is known of the peer before any handshake.
+    pub fn info(&self) -> &Info {
+        &self.lower.info
+    }
+
+    /// Runs the handshakes of the layers above the ground, up to the one that asks for something.
+    ///
+    /// # Errors
+    /// What the first failing layer says; the peer has been told in the protocol's words.
+    pub async fn handshake(self) -> Result<Asked> {
+        self.endpoint.serve(self.lower, self.env).await
+    }
+
+    /// Handshakes and answers that all is well: for servers that need nothing else first.
+    ///
+    /// # Errors
+    /// As [`handshake`](Incoming::handshake).
+    pub async fn open(self) -> Result<Channel> {
+        let asked = self.handshake().await?;
+        let info = asked.info.clone();
+        asked.reply(Ok(&info)).await
+    }
+}
+
+/// Answers a peer, and gives the channel.
+pub type Reply = Box<
+    dyn FnOnce(std::result::Result<&Info, &Error>) -> BoxFuture<'static, Result<Channel>> + Send,
+>;
+
+/// A peer whose wish is known and not answered.
+pub struct Asked {
+    /// What is known of it now, its target included.
+    pub info: Info,
+    /// How it is answered.
+    pub(super) reply: Reply,
+}
+
+impl Asked {
+    /// One whose answer is the channel itself.
+    pub fn open(channel: Channel) -> Asked {
+        Asked {
+            info: channel.info.clone(),
+            reply: Box::new(move |_| Box::pin(std::future::ready(Ok(channel)))),
+        }
+    }
+
+    /// One that is answered by `reply`.
+    pub fn new(info: Info, reply: Reply) -> Asked {
+        Asked { info, reply }
+    }
+
+    /// Tells the peer what came of its wish: what was opened, or why not.
+    ///
+    /// # Errors
+    /// The peer is gone, or (after an error was passed on) the protocol ends here.
+    pub async fn reply(self, outcome: std::result::Result<&Info, &Error>) -> Result<Channel> {
+        (self.reply)(outcome).await
+    }
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Asked")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}

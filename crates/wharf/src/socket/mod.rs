@@ -1,0 +1,26 @@
+//! The idea itself, and small: addresses, schemes, stacks, endpoints, channels, listeners, nets,
+//! errors.
+//!
+//! Nothing here knows a protocol; every protocol knows this. Shared by endpoints that stand on
+//! kernel objects: [`descriptor`] and [`kernel`] (sockets), [`resolve`] (names).
+
+pub mod address;
+pub mod channel;
+pub mod control;
+pub mod descriptor;
+pub mod endpoint;
+pub mod env;
+pub mod error;
+pub mod info;
+pub mod kernel;
+pub mod listener;
+pub mod log;
+pub mod net;
+pub mod options;
+pub mod packets;
+pub mod resolve;
+pub mod scheme;
+pub mod stack;
+pub mod units;
+
+pub use address::{Address, Role};

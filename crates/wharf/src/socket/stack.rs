@@ -1,0 +1,470 @@
+//! A stack of layers that belong together: built from an address without I/O, opened from the
+//! ground upward.
+//!
+//! No layer opens what is below it: the stack does. Here too: which layer takes which option.
+//! Not here: templates, retries and what users call (`endpoint.rs`).
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::address::{Address, Role, mask_text};
+use super::channel::{Channel, Kind};
+use super::env::{Cx, Env};
+use super::error::{Error, Op, Result};
+use super::info::Info;
+use super::listener::{Asked, GroundListener};
+use super::net::Net;
+use super::options::{Given, OptionKind, OptionSpec, Settings};
+use super::scheme::{Build, Parts, Scheme, StandsOn};
+use super::units::nearest;
+
+/// The lowest layer of a stack: it opens something by itself.
+pub trait Ground: Send + Sync {
+    /// Opens it.
+    fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>>;
+
+    /// Binds and listens. Grounds without a `-listen` form are never asked.
+    fn listen<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Box<dyn GroundListener>>> {
+        let error = Error::new(Op::Listen, super::error::Kind::Usage, "this cannot listen");
+        let _ = cx;
+        Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+/// A layer that changes the channel of the layer below.
+pub trait Wrap: Send + Sync {
+    /// Agrees with the peer, if the protocol wants that, and gives the channel for the layer above.
+    fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>>;
+
+    /// Serves a peer up to where it asks for something. Most layers have nothing to be asked for.
+    fn serve<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Answer>> {
+        let wrapped = self.wrap(lower, cx);
+        Box::pin(async move { wrapped.await.map(Answer::Open) })
+    }
+}
+
+/// What serving a peer in one layer came to.
+#[derive(Debug)]
+pub enum Answer {
+    /// The channel is open.
+    Open(Channel),
+    /// The peer waits for an answer.
+    Asked(Asked),
+}
+
+/// One layer with its settings.
+#[derive(Debug)]
+pub struct Layer {
+    /// What it is.
+    pub scheme: &'static Scheme,
+    /// Whether it was implied by the scheme above it.
+    pub implied: bool,
+    /// The role that it plays.
+    pub role: Role,
+    /// Its options.
+    pub settings: Settings,
+}
+
+enum Bottom {
+    Ground(Box<dyn Ground>),
+    Net(Net),
+}
+
+/// The layers of one address, ready to be opened.
+pub struct Stack {
+    layers: Vec<Layer>,
+    bottom: Bottom,
+    /// Bottom first, without the ground.
+    wraps: Vec<(&'static Scheme, Box<dyn Wrap>)>,
+    via: Option<Net>,
+    general: Settings,
+}
+
+/// Options that every endpoint takes, because the stack itself sees to them.
+pub const GENERAL: &[OptionSpec] = &[
+    OptionSpec::new(
+        "retry",
+        OptionKind::Count,
+        "opens again so often when opening fails",
+    )
+    .default("0")
+    .client(),
+    OptionSpec::new(
+        "retry-interval",
+        OptionKind::Duration,
+        "waits so long before the first retry",
+    )
+    .default("1s")
+    .client(),
+    OptionSpec::new(
+        "retry-max",
+        OptionKind::Duration,
+        "the wait doubles with each retry up to this",
+    )
+    .default("30s")
+    .client(),
+    OptionSpec::flag("reconnect", "opens again when the peer ends, and goes on").client(),
+];
+
+/// The option that says where sockets are opened.
+pub const VIA: OptionSpec = OptionSpec::new(
+    "via",
+    OptionKind::Address,
+    "opens its sockets there: a network namespace (netns://NAME)",
+);
+
+impl Stack {
+    /// Checks every option and builds every layer; opens nothing.
+    ///
+    /// # Errors
+    /// Kind `Usage`: an option that no layer knows, that two know, or whose value is wrong.
+    pub fn build(address: &Address) -> Result<Stack> {
+        let (mut all, general) = distribute(address)?;
+        let mut layers = Vec::new();
+        for (n, scheme) in address.layers().iter().copied().enumerate() {
+            let settings = all.get_mut(n).map(std::mem::take).unwrap_or_default();
+            let role = match settings.text("role") {
+                Some("server") => Role::Server,
+                Some("client") => Role::Client,
+                _ => address.role(),
+            };
+            layers.push(Layer {
+                scheme,
+                implied: n >= address.typed_layers(),
+                role,
+                settings,
+            });
+        }
+        let mut bottom = None;
+        let mut wraps = Vec::new();
+        let mut via = None;
+        for layer in layers.iter().rev() {
+            let Layer {
+                scheme,
+                settings,
+                role,
+                ..
+            } = layer;
+            let parts = Parts {
+                address,
+                settings,
+                role: *role,
+            };
+            if let Some(text) = settings.text(VIA.name) {
+                via = Some(net_of(text, address)?);
+            }
+            let built = match scheme.build {
+                Build::Ground(build) => build(&parts).map(|g| bottom = Some(Bottom::Ground(g))),
+                Build::Net(build) => build(&parts).map(|net| bottom = Some(Bottom::Net(net))),
+                Build::Wrap(build) => build(&parts).map(|wrap| wraps.push((*scheme, wrap))),
+            };
+            built.map_err(|error| error.at(address, Some(scheme.name)))?;
+        }
+        let Some(bottom) = bottom else {
+            return Err(Error::usage(format!("{address} stands on nothing")));
+        };
+        Ok(Stack {
+            layers,
+            bottom,
+            wraps,
+            via,
+            general,
+        })
+    }
+
+    /// The layers, top first.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The options that the stack itself sees to.
+    pub fn general(&self) -> &Settings {
+        &self.general
+    }
+
+    /// The place where its sockets are opened, if the address says one.
+    pub fn via(&self) -> Option<&Net> {
+        self.via.as_ref()
+    }
+
+    /// The place that this address names, for `via=`.
+    pub fn net(&self) -> Option<&Net> {
+        match &self.bottom {
+            Bottom::Net(net) => Some(net),
+            Bottom::Ground(_) => None,
+        }
+    }
+
+    fn ground(&self) -> Result<&dyn Ground> {
+        match &self.bottom {
+            Bottom::Ground(ground) => Ok(ground.as_ref()),
+            Bottom::Net(_) => Err(Error::usage(
+                "this is a place to open sockets in, not an endpoint",
+            )
+            .hint("name it in an option: tcp://HOST:PORT#via=[...]")),
+        }
+    }
+
+    /// Opens the ground, then every layer above it.
+    ///
+    /// # Errors
+    /// What the failing layer says, with its name where it is not the only one.
+    pub async fn connect(&self, cx: Cx<'_>) -> Result<Channel> {
+        let cx = Cx {
+            net: self.via.as_ref().unwrap_or(cx.net),
+            ..cx
+        };
+        let name = self
+            .layers
+            .last()
+            .map(|l| l.scheme.name)
+            .filter(|_| self.layers.len() > 1);
+        let mut channel = self
+            .ground()?
+            .connect(cx)
+            .await
+            .map_err(|e| e.at(cx.at, name))?;
+        cx.at.clone_into(&mut channel.info.address);
+        for (scheme, wrap) in &self.wraps {
+            check_kind(scheme, &channel).map_err(|e| e.at(cx.at, None))?;
+            channel = wrap
+                .wrap(channel, cx)
+                .await
+                .map_err(|e| e.at(cx.at, Some(scheme.name)))?;
+        }
+        Ok(channel)
+    }
+
+    /// Binds and listens with the ground.
+    ///
+    /// # Errors
+    /// What the ground says.
+    pub async fn listen(&self, cx: Cx<'_>) -> Result<Box<dyn GroundListener>> {
+        let cx = Cx {
+            net: self.via.as_ref().unwrap_or(cx.net),
+            ..cx
+        };
+        self.ground()?
+            .listen(cx)
+            .await
+            .map_err(|e| e.at(cx.at, None))
+    }
+
+    /// Runs the layers above the ground for an accepted peer, from layer `from` (0 is the lowest
+    /// above the ground) up to where it asks for something.
+    ///
+    /// # Errors
+    /// What the failing layer says.
+    pub fn serve(
+        self: Arc<Self>,
+        mut channel: Channel,
+        from: usize,
+        at: Arc<str>,
+        env: Env,
+    ) -> BoxFuture<'static, Result<Asked>> {
+        Box::pin(async move {
+            for (n, (scheme, wrap)) in self.wraps.iter().enumerate().skip(from) {
+                check_kind(scheme, &channel).map_err(|e| e.at(&at, None))?;
+                let net = self.via.as_ref().unwrap_or(&env.net);
+                let cx = Cx {
+                    env: &env,
+                    net,
+                    at: &at,
+                    origin: None,
+                };
+                let served = wrap.serve(channel, cx).await;
+                match served.map_err(|e| e.at(&at, Some(scheme.name)))? {
+                    Answer::Open(upper) => channel = upper,
+                    Answer::Asked(asked) => {
+                        let (stack, at, env) = (self.clone(), at.clone(), env.clone());
+                        return Ok(asked.then(move |upper| async move {
+                            let asked = stack.serve(upper, n + 1, at, env).await?;
+                            let info = asked.info.clone();
+                            asked.reply(Ok(&info)).await
+                        }));
+                    }
+                }
+            }
+            Ok(Asked::open(channel))
+        })
+    }
+}
+
+impl Asked {
+    /// The same peer, with more layers to climb once it was answered.
+    fn then<F>(self, climb: impl FnOnce(Channel) -> F + Send + 'static) -> Asked
+    where
+        F: Future<Output = Result<Channel>> + Send + 'static,
+    {
+        let Asked { info, reply } = self;
+        let reply = Box::new(move |outcome: std::result::Result<&Info, &Error>| {
+            let answered = reply(outcome);
+            Box::pin(async move { climb(answered.await?).await }) as BoxFuture<'static, _>
+        });
+        Asked { info, reply }
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.layers.iter().map(|l| l.scheme.name))
+            .finish()
+    }
+}
+
+/// Refuses a lower channel of the wrong kind; only schemes that give either kind come this far.
+fn check_kind(upper: &Scheme, lower: &Channel) -> Result<()> {
+    let wanted = match upper.stands_on {
+        StandsOn::Nothing => return Ok(()),
+        StandsOn::Stream { .. } => Kind::Stream,
+        StandsOn::Packets { .. } => Kind::Packets,
+    };
+    if lower.profile.kind == wanted {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "{} stands on {}, and this is {}",
+        upper.name,
+        wanted.name(),
+        lower.profile.kind.name()
+    )))
+}
+
+/// Builds the place that a `via=` names. Chains nest: the inner address may have a `via=` too.
+fn net_of(text: &str, outer: &Address) -> Result<Net> {
+    let inner = Address::parse(text, &outer.catalog)?;
+    let stack = Stack::build(&inner)?;
+    stack.net().cloned().ok_or_else(|| {
+        Error::usage(format!(
+            "{inner} is an endpoint, not a place to open sockets in"
+        ))
+        .hint("via=[netns://NAME] opens them in a network namespace")
+    })
+}
+
+/// Gives each layer its options, and the stack its own.
+fn distribute(address: &Address) -> Result<(Vec<Settings>, Settings)> {
+    let layers = address.layers();
+    let mut all: Vec<Settings> = layers.iter().map(|_| Settings::default()).collect();
+    let mut general = Settings::default();
+    let wrong = |given: &Given, error: Error| {
+        let (text, offset) = mask_text(&address.text, given.offset);
+        error.pointing(text, offset)
+    };
+    for given in address.options() {
+        let takers = takers(address, given).map_err(|e| wrong(given, e))?;
+        let (settings, spec) = match takers {
+            Taker::General(spec) => (&mut general, spec),
+            Taker::Layer(n, spec) => match all.get_mut(n) {
+                Some(settings) => (settings, spec),
+                None => continue,
+            },
+        };
+        if !spec.roles.has(address.role()) {
+            let (side, other) = match address.role() {
+                Role::Client => ("opens", "listens"),
+                Role::Server => ("listens", "opens"),
+            };
+            return Err(wrong(
+                given,
+                Error::usage(format!(
+                    "{} means something only where an endpoint {other}, and this one {side}",
+                    spec.name
+                )),
+            ));
+        }
+        settings
+            .give(spec, given.value.as_ref())
+            .map_err(|e| wrong(given, e))?;
+    }
+    for (settings, scheme) in all.iter_mut().zip(layers) {
+        for spec in scheme.specs().filter(|spec| spec.roles.has(address.role())) {
+            settings.fill(spec)?;
+        }
+    }
+    for spec in GENERAL.iter().filter(|spec| spec.roles.has(address.role())) {
+        general.fill(spec)?;
+    }
+    Ok((all, general))
+}
+
+enum Taker {
+    General(&'static OptionSpec),
+    Layer(usize, &'static OptionSpec),
+}
+
+/// Finds the one layer that takes an option.
+fn takers(address: &Address, given: &Given) -> Result<Taker> {
+    let layers = address.layers();
+    let name = given.name.as_str();
+    let mut found: Vec<(usize, &'static OptionSpec)> = Vec::new();
+    let mut seen = 0usize;
+    for (n, scheme) in layers.iter().enumerate() {
+        if let Some((layer, index)) = &given.layer {
+            if scheme.name != layer && !scheme.aliases.contains(&layer.as_str()) {
+                continue;
+            }
+            seen += 1;
+            // Counted from the top: tls[0] is the upper of two.
+            if index.is_some_and(|index| index + 1 != seen) {
+                continue;
+            }
+        }
+        if let Some(spec) = scheme.spec(name) {
+            found.push((n, spec));
+        }
+    }
+    let typed = layers.iter().map(|l| l.name).collect::<Vec<_>>().join("+");
+    match found.as_slice() {
+        [(n, spec)] => return Ok(Taker::Layer(*n, spec)),
+        [] => {}
+        many => {
+            let ways: Vec<String> = many
+                .iter()
+                .filter_map(|(n, _)| layers.get(*n))
+                .enumerate()
+                .map(|(k, layer)| {
+                    let twice = layers.iter().filter(|l| l.name == layer.name).count() > 1;
+                    let index = if twice {
+                        format!("[{k}]")
+                    } else {
+                        String::new()
+                    };
+                    format!("{}{index}.{name}", layer.name)
+                })
+                .collect();
+            return Err(
+                Error::usage(format!("{name} could belong to several layers of {typed}"))
+                    .hint(format!("say which: {}", ways.join(" or "))),
+            );
+        }
+    }
+    if given.layer.is_none()
+        && let Some(spec) = GENERAL.iter().find(|spec| spec.name == name)
+    {
+        return Ok(Taker::General(spec));
+    }
+    if let Some((layer, _)) = &given.layer
+        && seen == 0
+    {
+        return Err(Error::usage(format!(
+            "there is no layer {layer} in {typed}"
+        )));
+    }
+    let error = Error::usage(format!("no layer of {typed} has an option {name}"));
+    let known: Vec<&str> = layers
+        .iter()
+        .flat_map(|scheme| scheme.specs())
+        .chain(GENERAL)
+        .filter(|spec| spec.roles.has(address.role()))
+        .map(|spec| spec.name)
+        .collect();
+    let top = layers.first().map_or("", |l| l.name);
+    Err(match nearest(name, known) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint(format!("wharf endpoints {top} lists its options")),
+    })
+}

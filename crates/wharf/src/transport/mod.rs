@@ -1,0 +1,3 @@
+//! The transport layer: TCP, UDP, Unix and VM sockets.
+
+pub mod tcp;
