@@ -14,6 +14,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// Octets of control messages that a call may carry: twice what all of ours need together.
 const CONTROL_LEN: usize = 256;
 
+/// A descriptor of the sending process, on sockets with `SO_PASSPIDFD` (Linux 6.5). Inherited ones may
+/// have that on. The value is that of `linux/socket.h`; the libc crate lacks it.
+const SCM_PIDFD: c_int = 4;
+
 /// The alignment is that of `cmsghdr`, which the kernel and the CMSG macros ask for.
 #[repr(C, align(8))]
 struct Control([u8; CONTROL_LEN]);
@@ -52,8 +56,8 @@ impl Item<'_> {
 
 /// Receives one message without waiting, and hands each control message to `each`.
 ///
-/// Descriptors that a peer passed along are closed: nothing here asks for them, and the kernel has
-/// installed them already.
+/// Descriptors that came along are closed: nothing here asks for them, and the kernel has installed
+/// them already.
 pub(crate) fn recv(
     fd: BorrowedFd,
     buf: &mut [u8],
@@ -95,10 +99,9 @@ pub(crate) fn recv(
                 kind: (*at).cmsg_type,
                 data,
             };
-            if (item.level, item.kind) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
-                close_passed(&item);
-            } else {
-                each(item);
+            match (item.level, item.kind) {
+                (libc::SOL_SOCKET, libc::SCM_RIGHTS | SCM_PIDFD) => close_passed(&item),
+                _ => each(item),
             }
             at = libc::CMSG_NXTHDR(&raw const header, at);
         }
@@ -113,10 +116,12 @@ pub(crate) fn recv(
     })
 }
 
-/// Takes the descriptors out of an `SCM_RIGHTS` message and closes them.
+/// Takes the descriptors out of a control message and closes them.
 fn close_passed(item: &Item) {
-    for number in item.data.chunks_exact(size_of::<c_int>()) {
-        if let Ok(number) = number.try_into().map(c_int::from_ne_bytes) {
+    let (numbers, _) = item.data.as_chunks();
+    for number in numbers.iter().copied().map(c_int::from_ne_bytes) {
+        // A pidfd that could not be made is a negative error number.
+        if number >= 0 {
             // SAFETY: the kernel has just made this descriptor for us, and nobody else knows it.
             drop(unsafe { OwnedFd::from_raw_fd(number) });
         }

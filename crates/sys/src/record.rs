@@ -179,6 +179,9 @@ mod tests {
     #[test]
     fn descriptors_that_a_peer_passes_are_closed() {
         let (one, two) = UnixDatagram::pair().unwrap();
+        // A second way in which descriptors arrive uninvited.
+        #[cfg(target_os = "linux")]
+        crate::call::switch(one.as_fd(), libc::SOL_SOCKET, libc::SO_PASSPIDFD, true).unwrap();
         let (reader, writer) = std::io::pipe().unwrap();
         let passed = message::Attached {
             level: libc::SOL_SOCKET,
@@ -191,5 +194,8 @@ mod tests {
         // The pipe ends only when nobody holds its writing side any more.
         let mut buf = [0; 1];
         assert_eq!(std::io::Read::read(&mut { reader }, &mut buf).unwrap(), 0);
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let mut targets = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+        assert!(!targets.any(|target| target.to_string_lossy().contains("pidfd")));
     }
 }
