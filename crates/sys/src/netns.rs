@@ -23,7 +23,10 @@ const NAMED: &str = "/run/netns";
 /// ip-netns(8), namespaces(7), ioctl_ns(2).
 pub fn open(spec: &str) -> io::Result<OwnedFd> {
     linux_only!({
-        let fd = OwnedFd::from(std::fs::File::open(path(spec))?);
+        use rustix::fs::{Mode, OFlags};
+        // Non-blocking, since a path may turn out to be a FIFO.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path(spec), flags, Mode::empty())?;
         // Without this, setns would answer a plain EINVAL, much later.
         match crate::call::ioctl_int(fd.as_fd(), libc::NS_GET_NSTYPE) {
             Ok(libc::CLONE_NEWNET) => Ok(fd),
