@@ -11,7 +11,8 @@ use std::os::unix::fs::FileExt;
 /// Overwrites `text` with `*` wherever it stands in the arguments of this process; returns how often it
 /// did.
 ///
-/// Arguments must have been read before: `std::env::args` sees the stars afterwards.
+/// Arguments must have been read before: `std::env::args` sees the stars afterwards. A process that
+/// gave up privileges may no longer do this, so wipe first.
 ///
 /// # Errors
 /// `NotFound` or `PermissionDenied` if /proc is not mounted or hides this process from itself;

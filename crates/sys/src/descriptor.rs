@@ -228,7 +228,7 @@ pub enum Interest {
 /// Whether that would not wait: it would succeed, or tell the end or an error at once.
 ///
 /// # Errors
-/// `EBADF` as an answer cannot happen to an open descriptor; others of poll(2).
+/// Those of poll(2).
 /// # Source
 /// poll(2).
 pub fn ready(fd: impl AsFd, interest: Interest) -> io::Result<bool> {

@@ -115,7 +115,7 @@ pub fn unread(fd: impl AsFd) -> io::Result<usize> {
 /// # Errors
 /// `EINVAL` if the socket is no TCP listener-to-be; `ENOPROTOOPT` if the kernel lacks it.
 /// # Source
-/// tcp(7), `TCP_FASTOPEN`; RFC 7413. The sysctl `net.ipv4.tcp_fastopen` must have bit 1 set too.
+/// tcp(7), `TCP_FASTOPEN`; RFC 7413. The sysctl `net.ipv4.tcp_fastopen` must contain 2 as well.
 pub fn set_fast_open_queue(fd: impl AsFd, queue: u32) -> io::Result<()> {
     linux_only!({
         let queue = c_int::try_from(queue).unwrap_or(c_int::MAX);
