@@ -364,6 +364,35 @@ mod tests {
         }
     }
 
+    /// The variables are read from the environment and the numbers begin at 3, so this test needs a
+    /// process of its own: itself again, as systemd would start it.
+    #[test]
+    fn passed_descriptors_are_taken_with_their_names() {
+        if std::env::var_os("LISTEN_PID").is_some() {
+            let passed = listen_fds().unwrap();
+            let found: Vec<_> = passed
+                .iter()
+                .map(|one| (one.fd.as_raw_fd(), one.name.as_deref()))
+                .collect();
+            assert_eq!(found, [(3, Some("http")), (4, None)]);
+            assert_eq!(
+                listen_fds().unwrap_err().kind(),
+                io::ErrorKind::AlreadyExists
+            );
+            return;
+        }
+        let start = "exec 3</dev/null 4</dev/null; \
+                     LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=http exec \"$0\" --exact \"$1\"";
+        let out = std::process::Command::new("sh")
+            .args(["-c", start])
+            .arg(std::env::current_exe().unwrap())
+            .arg("descriptor::tests::passed_descriptors_are_taken_with_their_names")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && text.contains("1 passed"), "{text}");
+    }
+
     #[test]
     fn a_reopened_pipe_leaves_the_original_blocking() {
         let (reader, writer) = std::io::pipe().unwrap();
