@@ -1,4 +1,5 @@
-//! The system calls of wharf: a safe function each, no policy, nothing asynchronous.
+//! The system calls of wharf: a safe function each, no policy, nothing asynchronous (only the
+//! registration with the event loop stands here, `readiness`, since it is unsafe in tokio).
 //!
 //! This is the only crate of the workspace that may write `unsafe`. Every function takes what it
 //! works on as [`AsFd`](std::os::fd::AsFd), returns [`std::io::Result`] with the kernel's error

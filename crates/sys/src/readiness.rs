@@ -1,10 +1,12 @@
 //! Descriptors that the event loop watches: the one place where sys meets tokio.
 //!
 //! Registering is unsafe in tokio, because an object could answer another descriptor each time it
-//! is asked. The types that may be watched here own one descriptor for life, which makes it safe.
+//! is asked. What may be watched here owns one descriptor for life and is handed out shared only,
+//! so that safe code can neither close nor exchange it.
 //! Not here: reading and writing (`stream`, `datagram`, `record`), and what to do when ready.
 
 use std::io;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -21,19 +23,67 @@ mod sealed {
     impl Sealed for socket2::Socket {}
 }
 
-/// Has the event loop of this thread watch `owner` for `interest`.
+/// A watched descriptor: all that an [`AsyncFd`] can do shared, and nothing that it can do mutably.
+#[derive(Debug)]
+pub struct Watched<T: OwnsDescriptor>(AsyncFd<T>);
+
+impl<T: OwnsDescriptor> Deref for Watched<T> {
+    type Target = AsyncFd<T>;
+
+    fn deref(&self) -> &AsyncFd<T> {
+        &self.0
+    }
+}
+
+/// Has the event loop of this thread watch `owner` for `interest`, until the result is dropped.
 ///
 /// # Errors
-/// `PermissionDenied` (EPERM) for what is always ready, such as a regular file; `AlreadyExists` if the
-/// same descriptor is watched already.
+/// `PermissionDenied` (EPERM) for what is always ready, such as a regular file; `AlreadyExists` if
+/// the same descriptor is watched already.
 /// # Panics
 /// Outside of a tokio runtime with I/O enabled.
 /// # Source
 /// epoll_ctl(2).
-pub fn watch<T: OwnsDescriptor>(owner: T, interest: Interest) -> io::Result<AsyncFd<T>> {
-    // SAFETY: `OwnsDescriptor` is sealed; both of its types keep the same open descriptor until they
-    // are dropped, and `AsyncFd` gives out `&mut` access only to its holder, who cannot replace the
-    // descriptor of a value without dropping the `AsyncFd` or its registration.
+pub fn watch<T: OwnsDescriptor>(owner: T, interest: Interest) -> io::Result<Watched<T>> {
+    // SAFETY: `OwnsDescriptor` is sealed; both of its types answer the same descriptor always and
+    // keep it open until they are dropped. `Watched` gives out no `&mut AsyncFd`, so nobody can put
+    // another value in the place of this one.
     let watched = unsafe { AsyncFd::register_with_interest(owner, interest) };
-    watched.map_err(|error| error.into_parts().1)
+    watched.map(Watched).map_err(|error| error.into_parts().1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::descriptor::{Pipe, pipe};
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn a_watched_pipe_tells_when_it_can_be_read() {
+        runtime().block_on(async {
+            let Pipe { read, write } = pipe().unwrap();
+            let watched = watch(read, Interest::READABLE).unwrap();
+            rustix::io::write(&write, b"x").unwrap();
+            let mut guard = watched.readable().await.unwrap();
+            let mut buf = [0; 2];
+            let mut read = || guard.try_io(|fd| Ok(rustix::io::read(fd, &mut buf)?));
+            assert_eq!(read().unwrap().unwrap(), 1);
+            assert!(read().is_err(), "now it would wait");
+        });
+    }
+
+    #[test]
+    fn a_regular_file_cannot_be_watched() {
+        runtime().block_on(async {
+            let file = OwnedFd::from(tempfile::tempfile().unwrap());
+            let error = watch(file, Interest::READABLE).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        });
+    }
 }

@@ -9,13 +9,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use wharf_sys::readiness::{self, Watched};
 
 /// One direction, or both, of a pollable descriptor.
 #[derive(Debug)]
 pub struct Descriptor {
-    fd: AsyncFd<OwnedFd>,
+    fd: Watched<OwnedFd>,
 }
 
 impl Descriptor {
@@ -25,7 +25,7 @@ impl Descriptor {
     /// The event loop cannot watch it: `PermissionDenied` (EPERM) for a regular file.
     pub fn new(fd: OwnedFd, interest: Interest) -> io::Result<Descriptor> {
         Ok(Descriptor {
-            fd: wharf_sys::readiness::watch(fd, interest)?,
+            fd: readiness::watch(fd, interest)?,
         })
     }
 

@@ -10,15 +10,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use socket2::{SockAddr, Socket};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use wharf_sys::readiness::{self, Watched};
 
 use super::channel::{End, Stream};
 
 /// A connected stream socket.
 #[derive(Debug)]
 pub struct StreamSocket {
-    fd: AsyncFd<Socket>,
+    fd: Watched<Socket>,
 }
 
 impl StreamSocket {
@@ -28,7 +28,7 @@ impl StreamSocket {
     /// The event loop cannot watch it.
     pub fn new(socket: Socket) -> io::Result<StreamSocket> {
         Ok(StreamSocket {
-            fd: wharf_sys::readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
+            fd: readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
         })
     }
 
@@ -138,7 +138,7 @@ impl Stream for StreamSocket {
 /// A listening stream socket.
 #[derive(Debug)]
 pub struct ListeningSocket {
-    fd: AsyncFd<Socket>,
+    fd: Watched<Socket>,
 }
 
 impl ListeningSocket {
@@ -149,7 +149,7 @@ impl ListeningSocket {
     pub fn new(socket: Socket) -> io::Result<ListeningSocket> {
         socket.set_nonblocking(true)?;
         Ok(ListeningSocket {
-            fd: wharf_sys::readiness::watch(socket, Interest::READABLE)?,
+            fd: readiness::watch(socket, Interest::READABLE)?,
         })
     }
 
