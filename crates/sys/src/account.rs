@@ -1,8 +1,8 @@
 //! Users and groups by name or number, and giving up privileges for good.
 //!
-//! Sources: getpwnam(3), getgrnam(3), initgroups(3), setresuid(2), credentials(7). Through the C library:
-//! it asks the name services, and it changes all threads of the process, where the bare system call
-//! changes one.
+//! Sources: getpwnam(3), getgrnam(3), initgroups(3), setresuid(2), credentials(7). Through the
+//! C library: it asks the name services, and it changes all threads of the process, where the
+//! bare system call changes one.
 //! Not here: which user, and what must be opened before.
 
 use nix::unistd::{self, Gid, Group, Uid, User};
@@ -48,14 +48,14 @@ fn unknown(what: &str, name: &str) -> io::Error {
 
 /// Becomes `USER` or `USER:GROUP` (each a name or a number) in all threads, for good.
 ///
-/// Without `:GROUP` the group is the user's own, and the further groups are the user's. With it, that
-/// group is the only one. A number without an account needs `:GROUP`. It is verified that the old
-/// identity cannot come back. Descriptors that are open stay so.
+/// Without `:GROUP` the group is the user's own, and the further groups are the user's. With
+/// it, that group is the only one. A number without an account needs `:GROUP`. It is verified
+/// that the old identity cannot come back. Descriptors that are open stay so.
 ///
 /// # Errors
-/// `NotFound` if there is no such user or group; `InvalidInput` for a number without account and group;
-/// `PermissionDenied` without CAP_SETUID and CAP_SETGID, or if privileges could be regained. After an
-/// error the identity may have changed in part: the process should end.
+/// `NotFound` if there is no such user or group; `InvalidInput` for a number without account
+/// and group; `PermissionDenied` without CAP_SETUID and CAP_SETGID, or if privileges could be
+/// regained. After an error the identity may have changed in part: the process should end.
 /// # Source
 /// credentials(7), setresuid(2), setresgid(2), setgroups(2), initgroups(3).
 pub fn drop_privileges(user: &str) -> io::Result<()> {

@@ -1,18 +1,19 @@
 //! The program's own arguments in memory, which other users read through `ps`.
 //!
-//! Sources: proc_pid_stat(5) (`arg_start`, `arg_end`), proc_pid_cmdline(5), proc_pid_mem(5). The memory is
-//! changed through /proc/self/mem, so that a wrong address is an error and not a crash.
+//! Sources: proc_pid_stat(5) (`arg_start`, `arg_end`), proc_pid_cmdline(5), proc_pid_mem(5).
+//! The memory is changed through /proc/self/mem, so that a wrong address is an error and not a
+//! crash.
 //! Not here: what is secret. A shell's history and whoever looked before the change keep it.
 
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Overwrites `text` with `*` wherever it stands in the arguments of this process; returns how often it
-/// did.
+/// Overwrites `text` with `*` wherever it stands in the arguments of this process; returns how
+/// often it did.
 ///
-/// Arguments must have been read before: `std::env::args` sees the stars afterwards. A process that
-/// gave up privileges may no longer do this, so wipe first.
+/// Arguments must have been read before: `std::env::args` sees the stars afterwards. A process
+/// that gave up privileges may no longer do this, so wipe first.
 ///
 /// # Errors
 /// `NotFound` or `PermissionDenied` if /proc is not mounted or hides this process from itself;
@@ -38,9 +39,10 @@ pub fn wipe(text: &[u8]) -> io::Result<usize> {
     })
 }
 
-/// The first and the last-but-one address of the arguments, from a line of /proc/self/stat.
+/// Where the arguments begin, and the first address behind them, by a line of /proc/self/stat.
 fn place(stat: &str) -> Option<(u64, u64)> {
-    // The second field is the name in parentheses and may contain anything, spaces and `)` included.
+    // The second field is the name in parentheses and may contain anything, spaces and `)`
+    // included.
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(48 - 3);
     let (start, end) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
@@ -83,7 +85,8 @@ mod tests {
             assert_eq!(wipe(b"").unwrap(), 0);
             return;
         }
-        // The test runner takes further arguments for the names of tests, of which there are none such.
+        // The test runner takes further arguments for the names of tests, of which there are
+        // none such.
         let out = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", TEST, &format!("tcp://me:{SECRET}@host"), SECRET])
             .output()

@@ -1,5 +1,5 @@
-//! Datagrams of internet sockets: where each came from, which of our addresses it was sent to, and
-//! the errors that routers and hosts sent back.
+//! Datagrams of internet sockets: where each came from, which of our addresses it was sent to,
+//! and the errors that routers and hosts sent back.
 //!
 //! Sources: ip(7) and ipv6(7) (`PKTINFO`, `RECVTOS`, `RECVERR`), udp(7), recvmsg(2); RFC 3168 for
 //! ECN. The switches that make the kernel tell these things are in `options`.
@@ -84,14 +84,14 @@ pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<Received> {
 /// Sends one datagram without waiting: to `to`, or to the connected peer if that is `None`.
 ///
 /// `from` is the address to leave from (as [`Received::local`] gave it, so that an answer comes
-/// from the address that was asked) and the index of the interface, 0 for the one that the routing
-/// table gives. An unspecified address leaves the choice of the address to the kernel. Returns the
-/// octets taken, which for a datagram are all.
+/// from the address that was asked) and the index of the interface, 0 for the one that the
+/// routing table gives. An unspecified address leaves the choice of the address to the kernel.
+/// Returns the octets taken, which for a datagram are all.
 ///
 /// # Errors
-/// `WouldBlock` if the send buffer is full; `EMSGSIZE` if the datagram is too long for the socket or,
-/// where fragments are forbidden, for the path; `EINVAL` or `ENETUNREACH` if `from` is no address of
-/// that interface; a pending socket error once.
+/// `WouldBlock` if the send buffer is full; `EMSGSIZE` if the datagram is too long for the
+/// socket or, where fragments are forbidden, for the path; `EINVAL` or `ENETUNREACH` if `from`
+/// is no address of that interface; a pending socket error once.
 /// # Source
 /// sendmsg(2), ip(7), ipv6(7).
 pub fn send(
@@ -169,8 +169,8 @@ pub enum Origin {
 /// Takes the oldest error from the socket's error queue; `None` if the queue is empty.
 ///
 /// [`options::receive_errors`](crate::options::receive_errors) must be on. A socket with a queued
-/// error polls as `POLLERR` until the queue is empty, and also reports the error once from the next
-/// send or receive.
+/// error polls as `POLLERR` until the queue is empty, and also reports the error once from the
+/// next send or receive.
 ///
 /// # Errors
 /// Those of recvmsg(2), except `EAGAIN`; `Unsupported` other than on Linux.

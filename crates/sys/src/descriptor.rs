@@ -23,8 +23,8 @@ static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 /// given, since the standard library goes on using those numbers.
 ///
 /// # Errors
-/// `EBADF` if no such descriptor is open, or if it is this process's own; `AlreadyExists` if it was
-/// taken before.
+/// `EBADF` if no such descriptor is open, or if it is this process's own; `AlreadyExists` if it
+/// was taken before.
 /// # Source
 /// fcntl(2), `F_GETFD`.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
@@ -37,8 +37,8 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     if taken.contains(&number) {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    // SAFETY: the borrow ends with this function. If the number is closed, the kernel says EBADF; if it
-    // is another owner's, it carries FD_CLOEXEC, and nothing but that flag is read.
+    // SAFETY: the borrow ends with this function. If the number is closed, the kernel says
+    // EBADF; if it is another owner's, it carries FD_CLOEXEC, and only that flag is read.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
     if rustix::io::fcntl_getfd(fd)?.contains(FdFlags::CLOEXEC) {
         return Err(own());
@@ -47,8 +47,8 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
         rustix::io::fcntl_dupfd_cloexec(fd, 3)?
     } else {
         close_on_exec(fd)?;
-        // SAFETY: it is open, it came through exec and so has no owner in this process, and the table
-        // keeps it from being given out again.
+        // SAFETY: it is open, it came through exec and so has no owner in this process, and the
+        // table keeps it from being given out again.
         unsafe { OwnedFd::from_raw_fd(number) }
     };
     taken.insert(number);
@@ -64,15 +64,15 @@ pub struct Passed {
     pub fd: OwnedFd,
 }
 
-/// Takes the descriptors of systemd's socket activation, in order; none if there was no activation or
-/// if it was meant for another process.
+/// Takes the descriptors of systemd's socket activation, in order; none if there was no
+/// activation or if it was meant for another process.
 ///
-/// The environment is left as it is: whoever starts children removes `LISTEN_PID`, `LISTEN_FDS` and
-/// `LISTEN_FDNAMES` from theirs.
+/// The environment is left as it is: whoever starts children removes `LISTEN_PID`, `LISTEN_FDS`
+/// and `LISTEN_FDNAMES` from theirs.
 ///
 /// # Errors
-/// `InvalidData` if the variables make no sense; those of [`inherited`] for a descriptor announced but
-/// not there, or if called twice.
+/// `InvalidData` if the variables make no sense; those of [`inherited`] for a descriptor
+/// announced but not there, or if called twice.
 /// # Source
 /// sd_listen_fds(3).
 pub fn listen_fds() -> io::Result<Vec<Passed>> {
@@ -131,15 +131,17 @@ pub enum Access {
     ReadWrite,
 }
 
-/// Opens again what `fd` is open on, non-blocking and close-on-exec, with a file offset of its own.
+/// Opens again what `fd` is open on, non-blocking and close-on-exec, with a file offset of its
+/// own.
 ///
-/// `O_NONBLOCK` belongs to the open file, which an inherited descriptor shares with other processes
-/// (the shell's terminal, a pipe's other holders); set here, it is ours alone. Works for pipes,
-/// terminals and files, not for sockets (whose calls can be told not to wait).
+/// `O_NONBLOCK` belongs to the open file, which an inherited descriptor shares with other
+/// processes (the shell's terminal, a pipe's other holders); set here, it is ours alone. Works
+/// for pipes, terminals and files, not for sockets (whose calls can be told not to wait).
 ///
 /// # Errors
-/// `ENXIO` for a socket; `PermissionDenied` if the file or pipe belongs to another user (after `su`, say)
-/// or is not open to that access; `NotFound` without /proc; `Unsupported` other than on Linux.
+/// `ENXIO` for a socket; `PermissionDenied` if the file or pipe belongs to another user (after
+/// `su`, say) or is not open to that access; `NotFound` without /proc; `Unsupported` other than
+/// on Linux.
 /// # Source
 /// proc(5), `/proc/self/fd`; open(2).
 pub fn reopen(fd: impl AsFd, access: Access) -> io::Result<OwnedFd> {
@@ -288,7 +290,8 @@ pub fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
     Ok(rustix::io::fcntl_setfd(fd, flags | FdFlags::CLOEXEC)?)
 }
 
-/// Leaves the descriptor, under its number, to every program that this process executes from now on.
+/// Leaves the descriptor, under its number, to every program that this process executes from
+/// now on.
 ///
 /// # Errors
 /// Those of fcntl(2).
@@ -364,8 +367,8 @@ mod tests {
         }
     }
 
-    /// The variables are read from the environment and the numbers begin at 3, so this test needs a
-    /// process of its own: itself again, as systemd would start it.
+    /// The variables are read from the environment and the numbers begin at 3, so this test
+    /// needs a process of its own: itself again, as systemd would start it.
     #[test]
     fn passed_descriptors_are_taken_with_their_names() {
         if std::env::var_os("LISTEN_PID").is_some() {

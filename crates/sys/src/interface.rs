@@ -1,7 +1,7 @@
 //! The network interfaces of this machine: names, indices, addresses.
 //!
-//! Sources: if_nametoindex(3), if_nameindex(3), getifaddrs(3), netdevice(7). All answers are those of the
-//! calling thread's network namespace.
+//! Sources: if_nametoindex(3), if_nameindex(3), getifaddrs(3), netdevice(7). All answers are
+//! those of the calling thread's network namespace.
 //! Not here: changing an interface, and its routes.
 
 use nix::ifaddrs::getifaddrs;

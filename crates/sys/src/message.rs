@@ -1,8 +1,8 @@
 //! One `recvmsg` or `sendmsg`: the octets, an address, and control messages beside them.
 //!
-//! Sources: recvmsg(2), sendmsg(2), cmsg(3). Control messages live in a fixed buffer on the stack,
-//! so that a datagram costs no allocation (nix asks for a `Vec` each time; rustix drops the
-//! messages that it does not know).
+//! Sources: recvmsg(2), sendmsg(2), cmsg(3). Control messages live in a fixed buffer on the
+//! stack, so that a datagram costs no allocation (nix asks for a `Vec` each time; rustix drops
+//! the messages that it does not know).
 //! Not here: what a message means (`datagram`, `record`).
 
 use crate::call::check_len;
@@ -14,8 +14,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 /// Octets of control messages that a call may carry: twice what all of ours need together.
 const CONTROL_LEN: usize = 256;
 
-/// A descriptor of the sending process, on sockets with `SO_PASSPIDFD` (Linux 6.5). Inherited ones may
-/// have that on. The value is that of `linux/socket.h`; the libc crate lacks it.
+/// A descriptor of the sending process, on sockets with `SO_PASSPIDFD` (Linux 6.5). Inherited
+/// ones may have that on. The value is that of `linux/socket.h`; the libc crate lacks it.
 const SCM_PIDFD: c_int = 4;
 
 /// The alignment is that of `cmsghdr`, which the kernel and the CMSG macros ask for.
@@ -56,8 +56,8 @@ impl Item<'_> {
 
 /// Receives one message without waiting, and hands each control message to `each`.
 ///
-/// Descriptors that came along are closed: nothing here asks for them, and the kernel has installed
-/// them already.
+/// Descriptors that came along are closed: nothing here asks for them, and the kernel has
+/// installed them already.
 pub(crate) fn recv(
     fd: BorrowedFd,
     buf: &mut [u8],

@@ -1,4 +1,5 @@
-//! Groups: joining them on a named interface, from any source or from one, for IPv4 and IPv6 alike.
+//! Groups: joining them on a named interface, from any source or from one, for IPv4 and IPv6
+//! alike.
 //!
 //! Sources: RFC 3678, section 5 (the protocol-independent calls), ip(7), ipv6(7). Interfaces are
 //! given by index, since an address may be on several of them and IPv6 knows no other way.
@@ -17,8 +18,9 @@ use std::os::fd::AsFd;
 /// from any source. The membership ends with the socket.
 ///
 /// # Errors
-/// `ENODEV` if there is no such interface, or none for 0; `EADDRINUSE` if joined already; `EINVAL` if
-/// `group` is no group or not of the socket's family; `ENOBUFS` past `igmp_max_memberships`.
+/// `ENODEV` if there is no such interface, or none for 0; `EADDRINUSE` if joined already;
+/// `EINVAL` if `group` is no group or not of the socket's family; `ENOBUFS` past
+/// `igmp_max_memberships`.
 /// # Source
 /// RFC 3678, section 5.1.1, `MCAST_JOIN_GROUP`.
 pub fn join(fd: impl AsFd, group: IpAddr, interface: u32) -> io::Result<()> {
@@ -29,12 +31,12 @@ pub fn join(fd: impl AsFd, group: IpAddr, interface: u32) -> io::Result<()> {
     set(fd.as_fd(), level(group), libc::MCAST_JOIN_GROUP, request)
 }
 
-/// Joins `group` on the interface with that index, for what `source` sends only. More sources may be
-/// joined by further calls.
+/// Joins `group` on the interface with that index, for what `source` sends only. More sources
+/// may be joined by further calls.
 ///
 /// # Errors
-/// As [`join`]; `EADDRNOTAVAIL` if that source is joined already; `EINVAL` if the families differ or
-/// the group is joined from any source.
+/// As [`join`]; `EADDRNOTAVAIL` if that source is joined already; `EINVAL` if the families
+/// differ or the group is joined from any source.
 /// # Source
 /// RFC 3678, section 5.1.2, `MCAST_JOIN_SOURCE_GROUP`; RFC 4607 for the groups meant for it.
 pub fn join_source(fd: impl AsFd, group: IpAddr, source: IpAddr, interface: u32) -> io::Result<()> {
@@ -51,8 +53,8 @@ pub fn join_source(fd: impl AsFd, group: IpAddr, source: IpAddr, interface: u32)
     )
 }
 
-/// Limits the socket to the groups that it joined itself. Otherwise Linux also gives it what comes
-/// for groups that any other socket of the machine joined.
+/// Limits the socket to the groups that it joined itself. Otherwise Linux also gives it what
+/// comes for groups that any other socket of the machine joined.
 ///
 /// # Errors
 /// `Unsupported` other than on Linux or on a socket that is no internet socket.
@@ -72,8 +74,8 @@ pub fn only_joined(fd: impl AsFd) -> io::Result<()> {
 /// Sends to groups by the interface with that index (0: the one that the routing table gives).
 ///
 /// # Errors
-/// `EADDRNOTAVAIL` or `ENODEV` if there is no such interface; `Unsupported` on a socket that is no
-/// internet socket.
+/// `EADDRNOTAVAIL` or `ENODEV` if there is no such interface; `Unsupported` on a socket that is
+/// no internet socket.
 /// # Source
 /// ip(7), `IP_MULTICAST_IF`; RFC 3493, section 5.2, `IPV6_MULTICAST_IF`.
 pub fn set_interface(fd: impl AsFd, interface: u32) -> io::Result<()> {
@@ -90,8 +92,8 @@ pub fn set_interface(fd: impl AsFd, interface: u32) -> io::Result<()> {
     }
 }
 
-/// Sets how many hops what is sent to groups may go: 0 stays on this machine, 1 (the default) on the
-/// link.
+/// Sets how many hops what is sent to groups may go: 0 stays on this machine, 1 (the default)
+/// on the link.
 ///
 /// # Errors
 /// `Unsupported` on a socket that is no internet socket.

@@ -1,7 +1,8 @@
 //! Network namespaces: finding one, and doing something inside of it.
 //!
-//! Sources: setns(2), network_namespaces(7), ioctl_ns(2), ip-netns(8). `setns` moves one thread, so the
-//! work runs on a thread of its own that ends with it; a socket stays in the namespace it was made in.
+//! Sources: setns(2), network_namespaces(7), ioctl_ns(2), ip-netns(8). `setns` moves one
+//! thread, so the work runs on a thread of its own that ends with it; a socket stays in the
+//! namespace it was made in.
 //! Not here: making, naming and removing namespaces.
 
 use std::io;
@@ -12,13 +13,13 @@ use std::path::{Path, PathBuf};
 /// Where ip-netns(8) keeps the namespaces that have a name.
 const NAMED: &str = "/run/netns";
 
-/// Opens a network namespace by what a person would call it: a path (anything with a `/`), a name that
-/// `ip netns` knows, or the id of a process that is in it. A name wins over a process id, as in
-/// ip-link(8).
+/// Opens a network namespace by what a person would call it: a path (anything with a `/`), a
+/// name that `ip netns` knows, or the id of a process that is in it. A name wins over a process
+/// id, as in ip-link(8).
 ///
 /// # Errors
-/// `NotFound` if there is none; `PermissionDenied` for the process of another user; `InvalidInput` if
-/// the file found is no network namespace; `Unsupported` other than on Linux.
+/// `NotFound` if there is none; `PermissionDenied` for the process of another user;
+/// `InvalidInput` if the file found is no network namespace; `Unsupported` other than on Linux.
 /// # Source
 /// ip-netns(8), namespaces(7), ioctl_ns(2).
 pub fn open(spec: &str) -> io::Result<OwnedFd> {
@@ -53,8 +54,9 @@ fn path(spec: &str) -> PathBuf {
 /// The thread ends with `f`, so nothing else is ever left inside. What `f` opened stays there.
 ///
 /// # Errors
-/// `PermissionDenied` without CAP_SYS_ADMIN (in the namespace's user namespace too); `EINVAL` if `ns` is
-/// no network namespace; `Unsupported` other than on Linux; those of starting a thread.
+/// `PermissionDenied` without CAP_SYS_ADMIN (in the namespace's user namespace too); `EINVAL`
+/// if `ns` is no network namespace; `Unsupported` other than on Linux; those of starting a
+/// thread.
 /// # Panics
 /// If `f` does: its panic is passed on.
 /// # Source
@@ -106,7 +108,8 @@ mod tests {
             "two title lines and lo"
         );
         assert_eq!(interfaces(), outside);
-        // Loopback is down in a new namespace, so even 127.0.0.1 is unreachable, but binding works.
+        // Loopback is down in a new namespace, so even 127.0.0.1 is unreachable, but binding
+        // works.
         let listener = inside(ns.as_fd(), || TcpListener::bind("127.0.0.1:0"))
             .unwrap()
             .unwrap();

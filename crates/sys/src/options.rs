@@ -1,10 +1,11 @@
 //! Socket options that socket2 lacks, and those that differ by address family but mean one thing.
 //!
 //! Sources: socket(7), ip(7), ipv6(7), tcp(7), unix(7), and the kernel's
-//! `Documentation/networking/` for TPROXY. A function here that says one thing for "the socket" finds
-//! the family itself. On an IPv6 socket that also carries IPv4 (dual stack), both families are set.
-//! Not here: what `socket2::SockRef` has already (buffers, keepalive, linger, mark, congestion, bind
-//! to device, MPTCP as `socket2::Protocol::MPTCP`), and groups (`multicast`).
+//! `Documentation/networking/` for TPROXY. A function here that says one thing for "the socket"
+//! finds the family itself. On an IPv6 socket that also carries IPv4 (dual stack), both
+//! families are set.
+//! Not here: what `socket2::SockRef` has already (buffers, keepalive, linger, mark, congestion,
+//! bind to device, MPTCP as `socket2::Protocol::MPTCP`), and groups (`multicast`).
 
 use crate::call::{set, switch};
 use rustix::net::sockopt;
@@ -60,8 +61,8 @@ pub struct PeerCredentials {
 /// Asks for the credentials of the peer of a connected Unix stream or seqpacket socket.
 ///
 /// # Errors
-/// `NotConnected` if the kernel knows no peer; `ENOPROTOOPT` or `ENOTSOCK` if `fd` is no such socket;
-/// `Unsupported` other than on Linux.
+/// `NotConnected` if the kernel knows no peer; `ENOPROTOOPT` or `ENOTSOCK` if `fd` is no such
+/// socket; `Unsupported` other than on Linux.
 /// # Source
 /// unix(7), `SO_PEERCRED`.
 pub fn peer_credentials(fd: impl AsFd) -> io::Result<PeerCredentials> {
@@ -81,13 +82,14 @@ pub fn peer_credentials(fd: impl AsFd) -> io::Result<PeerCredentials> {
     })
 }
 
-/// Octets that were accepted from us and that the peer (TCP) or the device (UDP) has not taken yet.
+/// Octets that were accepted from us and that the peer (TCP) or the device (UDP) has not taken
+/// yet.
 ///
 /// For TCP that is everything not acknowledged, the FIN included.
 ///
 /// # Errors
-/// `EINVAL` for a listening socket; `ENOTTY` where the kernel cannot tell; `Unsupported` other than on
-/// Linux.
+/// `EINVAL` for a listening socket; `ENOTTY` where the kernel cannot tell; `Unsupported` other
+/// than on Linux.
 /// # Source
 /// tcp(7), udp(7) and unix(7), `SIOCOUTQ`.
 pub fn unsent(fd: impl AsFd) -> io::Result<usize> {
@@ -109,8 +111,8 @@ pub fn unread(fd: impl AsFd) -> io::Result<usize> {
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// Lets a TCP listener take data that come with the SYN; `queue` is how many such connections may be
-/// pending at once.
+/// Lets a TCP listener take data that come with the SYN; `queue` is how many such connections
+/// may be pending at once.
 ///
 /// # Errors
 /// `EINVAL` if the socket is no TCP listener-to-be; `ENOPROTOOPT` if the kernel lacks it.
@@ -145,8 +147,8 @@ pub fn set_fast_open_connect(fd: impl AsFd) -> io::Result<()> {
 /// Lets the socket bind to, and be reached by, addresses that are not this machine's.
 ///
 /// # Errors
-/// `PermissionDenied` without CAP_NET_ADMIN or CAP_NET_RAW; `Unsupported` other than on Linux or on
-/// a socket that is no internet socket.
+/// `PermissionDenied` without CAP_NET_ADMIN or CAP_NET_RAW; `Unsupported` other than on Linux
+/// or on a socket that is no internet socket.
 /// # Source
 /// ip(7), `IP_TRANSPARENT`; the kernel's `Documentation/networking/tproxy.rst`.
 pub fn set_transparent(fd: impl AsFd) -> io::Result<()> {
@@ -222,7 +224,8 @@ pub fn receive_packet_info(fd: impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Makes the kernel tell, with each datagram, its traffic class (of which the low two bits are ECN).
+/// Makes the kernel tell, with each datagram, its traffic class (of which the low two bits are
+/// ECN).
 ///
 /// # Errors
 /// `Unsupported` on a socket that is no internet socket.
@@ -239,8 +242,8 @@ pub fn receive_traffic_class(fd: impl AsFd) -> io::Result<()> {
 /// Sets the traffic class of what the socket sends: six bits of DSCP, then two of ECN.
 ///
 /// # Errors
-/// `PermissionDenied` for the highest precedences where the kernel guards them; `Unsupported` on a
-/// socket that is no internet socket.
+/// `PermissionDenied` for the highest precedences where the kernel guards them; `Unsupported`
+/// on a socket that is no internet socket.
 /// # Source
 /// ip(7), `IP_TOS`; RFC 3542, section 6.5, `IPV6_TCLASS`. TCP ignores the ECN bits.
 pub fn set_traffic_class(fd: impl AsFd, class: u8) -> io::Result<()> {

@@ -1,7 +1,8 @@
 //! Which process holds a port or a Unix path, for the error that says that it is taken.
 //!
-//! Sources: proc_net(5) and proc_pid_fd(5), the kernel's `Documentation/networking/proc_net_tcp.rst`. Best
-//! effort: another user's processes are hidden without privilege, and everything may change meanwhile.
+//! Sources: proc_net(5) and proc_pid_fd(5), the kernel's
+//! `Documentation/networking/proc_net_tcp.rst`. Best effort: another user's processes are
+//! hidden without privilege, and everything may change meanwhile.
 //! Not here: what is done about it. Other than on Linux nothing is ever found.
 
 use std::fs;
@@ -31,8 +32,9 @@ const LISTENING: &str = "0A";
 /// The directory of this thread's network namespace; /proc/net is that of the main thread.
 const NET: &str = "/proc/thread-self/net";
 
-/// Finds who holds `address`, or an address that excludes it: a wildcard stands for all addresses, and
-/// an IPv6 wildcard for those of IPv4 too. `None` if nobody is found or may be seen.
+/// Finds who holds `address`, or an address that excludes it: a wildcard stands for all
+/// addresses, and an IPv6 wildcard for those of IPv4 too. `None` if nobody is found or may be
+/// seen.
 ///
 /// # Source
 /// proc_net(5), proc_pid_fd(5).
@@ -49,8 +51,8 @@ pub fn of_port(address: SocketAddr, transport: Transport) -> Option<Owner> {
     })
 }
 
-/// Finds who is bound to a Unix path, given as it was bound, or to an abstract name (`@name`). `None` if
-/// nobody is found or may be seen.
+/// Finds who is bound to a Unix path, given as it was bound, or to an abstract name (`@name`).
+/// `None` if nobody is found or may be seen.
 ///
 /// # Source
 /// proc_net(5), `/proc/net/unix`.

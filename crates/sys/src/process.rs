@@ -1,7 +1,8 @@
 //! Child processes: what `std::process::Command` does not say, and signals to groups of them.
 //!
-//! Sources: setsid(2), setpgid(2), ioctl_tty(2) (`TIOCSCTTY`), prctl(2), signal(7), kill(2), getrlimit(2).
-//! What runs in the child between fork and exec makes bare system calls only: no locks, no memory.
+//! Sources: setsid(2), setpgid(2), ioctl_tty(2) (`TIOCSCTTY`), prctl(2), signal(7), kill(2),
+//! getrlimit(2). What runs in the child between fork and exec makes bare system calls only: no
+//! locks, no memory.
 //! Not here: waiting for children, and users (`account`).
 
 pub use rustix::process::Signal;
@@ -25,8 +26,8 @@ pub fn session(command: &mut Command) -> &mut Command {
 
 /// Starts the child as leader of a new session whose controlling terminal is `slave`.
 ///
-/// The command keeps `slave` open until it is dropped, and the master of a pty sees no end before that.
-/// The spawn fails with `PermissionDenied` if another session has the terminal.
+/// The command keeps `slave` open until it is dropped, and the master of a pty sees no end
+/// before that. The spawn fails with `PermissionDenied` if another session has the terminal.
 ///
 /// # Source
 /// setsid(2), ioctl_tty(2), `TIOCSCTTY`.
@@ -46,8 +47,9 @@ pub fn own_group(command: &mut Command) -> &mut Command {
 
 /// Has the kernel send the child `signal` when the *thread* that spawns it ends.
 ///
-/// So spawn from a thread that lives as long as the process. If the parent ends before the child has
-/// asked for this, the spawn fails. The child's setuid and setgid programs do not keep it.
+/// So spawn from a thread that lives as long as the process. If the parent ends before the
+/// child has asked for this, the spawn fails. The child's setuid and setgid programs do not
+/// keep it.
 ///
 /// # Errors
 /// `Unsupported` other than on Linux.
@@ -68,11 +70,12 @@ pub fn die_with_parent(command: &mut Command, signal: Signal) -> io::Result<&mut
     })
 }
 
-/// Starts the child with SIGPIPE at its default and no signal blocked, whatever this process does.
+/// Starts the child with SIGPIPE at its default and no signal blocked, whatever this process
+/// does.
 ///
 /// # Source
-/// signal(7): what is ignored or blocked stays so over exec. The standard library does the same today
-/// but does not promise it.
+/// signal(7): what is ignored or blocked stays so over exec. The standard library does the same
+/// today but does not promise it.
 pub fn reset_signals(command: &mut Command) -> &mut Command {
     let reset = || {
         // SAFETY: an all-zero set is only the place that sigemptyset fills; all three calls are
@@ -116,8 +119,9 @@ unsafe fn set_disposition(signal: libc::c_int, handler: libc::sighandler_t) -> i
 /// Sends a signal to every process of the group that `leader` leads.
 ///
 /// # Errors
-/// `ESRCH` if none of the group is left; `PermissionDenied` if we may signal none of it; `InvalidInput`
-/// if `leader` is no process id (0 would be our own group, and 1 is never a group of ours).
+/// `ESRCH` if none of the group is left; `PermissionDenied` if we may signal none of it;
+/// `InvalidInput` if `leader` is no process id (0 would be our own group, and 1 is never a
+/// group of ours).
 /// # Source
 /// kill(2).
 pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
@@ -131,10 +135,11 @@ pub fn signal_group(leader: u32, signal: Signal) -> io::Result<()> {
     )?)
 }
 
-/// Raises the limit of open descriptors as far as this process may; returns the limit that held before.
+/// Raises the limit of open descriptors as far as this process may; returns the limit that held
+/// before.
 ///
-/// Programs that use select(2) break with numbers past 1023, so children should get the old limit back
-/// by [`descriptor_limit`].
+/// Programs that use select(2) break with numbers past 1023, so children should get the old
+/// limit back by [`descriptor_limit`].
 ///
 /// # Errors
 /// Those of setrlimit(2).

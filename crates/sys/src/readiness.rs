@@ -23,7 +23,8 @@ mod sealed {
     impl Sealed for socket2::Socket {}
 }
 
-/// A watched descriptor: all that an [`AsyncFd`] can do shared, and nothing that it can do mutably.
+/// A watched descriptor: all that an [`AsyncFd`] can do shared, and nothing that it can do
+/// mutably.
 #[derive(Debug)]
 pub struct Watched<T: OwnsDescriptor>(AsyncFd<T>);
 
@@ -38,16 +39,16 @@ impl<T: OwnsDescriptor> Deref for Watched<T> {
 /// Has the event loop of this thread watch `owner` for `interest`, until the result is dropped.
 ///
 /// # Errors
-/// `PermissionDenied` (EPERM) for what is always ready, such as a regular file; `AlreadyExists` if
-/// the same descriptor is watched already.
+/// `PermissionDenied` (EPERM) for what is always ready, such as a regular file; `AlreadyExists`
+/// if the same descriptor is watched already.
 /// # Panics
 /// Outside of a tokio runtime with I/O enabled.
 /// # Source
 /// epoll_ctl(2).
 pub fn watch<T: OwnsDescriptor>(owner: T, interest: Interest) -> io::Result<Watched<T>> {
     // SAFETY: `OwnsDescriptor` is sealed; both of its types answer the same descriptor always and
-    // keep it open until they are dropped. `Watched` gives out no `&mut AsyncFd`, so nobody can put
-    // another value in the place of this one.
+    // keep it open until they are dropped. `Watched` gives out no `&mut AsyncFd`, so nobody can
+    // put another value in the place of this one.
     let watched = unsafe { AsyncFd::register_with_interest(owner, interest) };
     watched.map(Watched).map_err(|error| error.into_parts().1)
 }

@@ -1,7 +1,7 @@
 //! Records of local sockets: Unix datagrams and seqpackets, vsock seqpackets.
 //!
-//! Sources: unix(7), vsock(7), socket(7), recvmsg(2). A record is told apart from a stream's octets by
-//! its boundary, and from a UDP datagram by what its address is.
+//! Sources: unix(7), vsock(7), socket(7), recvmsg(2). A record is told apart from a stream's
+//! octets by its boundary, and from a UDP datagram by what its address is.
 //! Not here: credentials and descriptors that travel with a record; the latter are closed.
 
 use crate::message;
@@ -19,8 +19,8 @@ pub struct Received {
     pub len: usize,
     /// The record was longer than the buffer, and the rest is lost.
     pub truncated: bool,
-    /// The address that the sender is bound to, a path or an abstract name; `None` if it is bound to
-    /// none, so that it cannot be answered except through a connection.
+    /// The address that the sender is bound to, a path or an abstract name; `None` if it is
+    /// bound to none, so that it cannot be answered except through a connection.
     pub sender: Option<SockAddr>,
 }
 
@@ -31,8 +31,8 @@ pub struct Received {
 /// peer has finished by the time that it is read. A datagram socket has no end.
 ///
 /// # Errors
-/// `WouldBlock` if nothing is there; `ConnectionReset` if the peer closed with our records unread;
-/// others of recvmsg(2).
+/// `WouldBlock` if nothing is there; `ConnectionReset` if the peer closed with our records
+/// unread; others of recvmsg(2).
 /// # Source
 /// recvmsg(2); the kernel's `net/unix/af_unix.c`, `unix_dgram_recvmsg`.
 pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<Option<Received>> {
@@ -94,8 +94,8 @@ fn has_ended(fd: BorrowedFd) -> io::Result<bool> {
 /// Sends one record without waiting: to `to`, or to the connected peer if that is `None`.
 ///
 /// # Errors
-/// `WouldBlock` if the buffers are full; `EMSGSIZE` if it is longer than the send buffer; `NotFound`,
-/// `ConnectionRefused` or `BrokenPipe` if nobody is there; others of sendmsg(2).
+/// `WouldBlock` if the buffers are full; `EMSGSIZE` if it is longer than the send buffer;
+/// `NotFound`, `ConnectionRefused` or `BrokenPipe` if nobody is there; others of sendmsg(2).
 /// # Source
 /// sendmsg(2), unix(7).
 pub fn send(fd: impl AsFd, buf: &[u8], to: Option<&SockAddr>) -> io::Result<usize> {

@@ -72,7 +72,8 @@ pub enum Flow {
     XonXoff,
 }
 
-/// Sets the line and makes it raw; returns the settings that the device took, which the caller compares.
+/// Sets the line and makes it raw; returns the settings that the device took, which the caller
+/// compares.
 ///
 /// The modem lines are ignored and the receiver is on. Characters in flight are sent as they were
 /// meant; what was received is kept.
@@ -189,8 +190,8 @@ pub fn drain(fd: impl AsFd) -> io::Result<()> {
     Ok(termios::tcdrain(fd)?)
 }
 
-/// Refuses further opens of the device with `EBUSY`, until it is closed. CAP_SYS_ADMIN opens it all
-/// the same.
+/// Refuses further opens of the device with `EBUSY`, until it is closed. CAP_SYS_ADMIN opens it
+/// all the same.
 ///
 /// # Errors
 /// `ENOTTY` if `fd` is no terminal.

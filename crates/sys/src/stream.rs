@@ -20,8 +20,8 @@ pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
 /// Sends from the start of `buf`; returns how many octets the kernel took.
 ///
 /// # Errors
-/// `WouldBlock` if the send buffer is full; `BrokenPipe` if this side is shut down or the peer is gone;
-/// `ConnectionReset`; others of send(2).
+/// `WouldBlock` if the send buffer is full; `BrokenPipe` if this side is shut down or the peer
+/// is gone; `ConnectionReset`; others of send(2).
 pub fn send(fd: impl AsFd, buf: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(
         fd,

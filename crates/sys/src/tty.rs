@@ -20,7 +20,8 @@ pub fn is_terminal(fd: impl AsFd) -> bool {
 
 /// The settings of a terminal as they were, put back when this is dropped.
 ///
-/// It keeps a descriptor of its own to the terminal. A process that ends without unwinding must call
+/// It keeps a descriptor of its own to the terminal. A process that ends without unwinding must
+/// call
 /// [`restore`](Saved::restore) itself.
 #[derive(Debug)]
 #[must_use = "dropping this restores the terminal at once"]
@@ -44,7 +45,8 @@ impl Saved {
 
     /// Puts the settings back, any number of times. Nothing that was typed or printed is lost.
     ///
-    /// From a background job it stops the process with SIGTTOU, unless that is blocked or ignored.
+    /// From a background job it stops the process with SIGTTOU, unless that is blocked or
+    /// ignored.
     ///
     /// # Errors
     /// `EIO` if the terminal is gone.
@@ -61,7 +63,8 @@ impl Saved {
 
 impl Drop for Saved {
     fn drop(&mut self) {
-        // The one error that can happen is that the terminal is gone, and then nothing is left to do.
+        // The one error that can happen is that the terminal is gone, and then nothing is left
+        // to do.
         let _ = self.restore();
     }
 }
@@ -188,7 +191,8 @@ pub struct Pty {
     pub path: PathBuf,
 }
 
-/// Opens a new pseudoterminal, closed on exec and no one's controlling terminal, both sides blocking.
+/// Opens a new pseudoterminal, closed on exec and no one's controlling terminal, both sides
+/// blocking.
 ///
 /// # Errors
 /// `ENOSPC` or `EMFILE` if there are no more; `NotFound` without a mounted devpts.
