@@ -155,11 +155,12 @@ impl Running {
             })
     }
 
-    /// Waits for the next `listening` event, and returns the socket address that was bound.
+    /// Waits for the next `listening` event, and returns the first socket address that was bound.
     #[track_caller]
     pub fn listening(&mut self) -> SocketAddr {
         let event = self.event("listening");
-        let bound = event["local"].as_str().and_then(|text| text.parse().ok());
+        let bound = event["local"][0].as_str();
+        let bound = bound.and_then(|text| text.parse().ok());
         bound.unwrap_or_else(|| self.fail(&format!("the event {event} names no socket address")))
     }
 
@@ -304,7 +305,7 @@ mod tests {
         let mut running = shell(
             r#"echo noise >&2
                echo '{"event":"opened","id":1}' >&2
-               echo '{"event":"listening","local":"127.0.0.1:9"}' >&2
+               echo '{"event":"listening","local":["127.0.0.1:9"]}' >&2
                echo '{"event":"opened","id":2}' >&2; read wait"#,
         );
         assert_eq!(running.listening(), "127.0.0.1:9".parse().unwrap());

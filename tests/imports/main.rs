@@ -8,6 +8,7 @@ mod arrows;
 mod licences;
 mod manners;
 mod source;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 
