@@ -214,6 +214,12 @@ impl Running {
         !wait::readable(&self.pidfd, Instant::now())
     }
 
+    /// Waits until it ends or `within` is over; tells whether it ended. For what must *not* end: what
+    /// must end is for [`finish`](Running::finish).
+    pub fn ends_within(&self, within: Duration) -> bool {
+        wait::readable(&self.pidfd, Instant::now() + within)
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

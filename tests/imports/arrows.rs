@@ -25,10 +25,10 @@ const ENDPOINTS: [&str; 6] = [
     "local",
 ];
 
-/// What each unit may use beside itself. A crate without a folder means all of it.
+/// What each unit may use beside itself; a unit that is not listed uses nobody. A crate without a
+/// folder means all of it.
 const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["wharf", "sys"]),
-    ("sys", &[]),
     ("proto/link", &BASE),
     ("proto/network", &["proto/link"]),
     ("proto/transport", &["proto/network"]),
@@ -49,10 +49,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wharf/blocking", &["wharf", "proto", "sys"]),
 ];
 
-/// Files in a folder of endpoints that its endpoints share, and why each is not an endpoint.
+/// Files in a folder of endpoints that its endpoints share (`local/name`, without an ending), and
+/// why each is not an endpoint.
 const SHARED: &[(&str, &str)] = &[];
 
-/// Single uses that the table forbids, and why each is right: (file, what it may use, reason).
+/// Single uses that the table forbids, and why each is right: the file from the workspace, the unit or
+/// module path that it may use (`proto/application/escape_key`), the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
 
 #[test]
@@ -60,6 +62,24 @@ fn the_source_follows_the_arrows() {
     let sources = read_tree(&workspace(), "crates");
     assert!(sources.len() > 5, "the source was not found");
     assert_none(check(&sources));
+}
+
+#[test]
+fn every_exception_is_of_use() {
+    let sources = read_tree(&workspace(), "crates");
+    let files = SHARED
+        .iter()
+        .map(|(file, _)| format!("crates/wharf/src/{file}"));
+    let files = files.chain(EXCEPTIONS.iter().map(|(file, _, _)| (*file).to_owned()));
+    let stands = |file: &String| {
+        let begins = |source: &Source| source.path.to_string_lossy().starts_with(file.as_str());
+        sources.iter().any(begins)
+    };
+    let gone = files.filter(|file| !stands(file));
+    assert_none(
+        gone.map(|file| format!("{file} is excepted, and is not there"))
+            .collect(),
+    );
 }
 
 /// A finding for each path that the arrows forbid.
@@ -126,13 +146,18 @@ fn forbidden(source: &Source, named: &Named, sources: &[Source]) -> Option<Strin
     }
     let used_module = &named.segments[1..];
     let used = unit(used_house, used_module);
-    if module.is_empty() && used_house == house || excepted(source, &used, used_module) {
+    if module.is_empty() && used_house == house || excepted(source, used_house, used_module) {
         return None;
     }
     if own == used {
         return sibling(house, &module, used_module, sources);
     }
     let allowed = allowed(&own);
+    if allowed.is_empty() {
+        return Some(format!(
+            "{own} may use nobody, or lacks a row in tests/imports/arrows.rs"
+        ));
+    }
     let fits = |arrow: &&str| used == **arrow || used.split('/').next() == Some(arrow);
     if allowed.iter().any(fits) {
         return None;
@@ -175,11 +200,12 @@ fn allowed(unit: &str) -> Vec<&'static str> {
     allowed
 }
 
-fn excepted(source: &Source, used: &str, module: &[String]) -> bool {
-    EXCEPTIONS.iter().any(|(file, what, _)| {
-        let named = module.join("/");
-        source.path.ends_with(file) && (used == *what || named.starts_with(what))
-    })
+/// Tells whether an exception lets `source` use `module` of `house`.
+fn excepted(source: &Source, house: &str, module: &[String]) -> bool {
+    let path = format!("{house}/{}/", module.join("/"));
+    EXCEPTIONS
+        .iter()
+        .any(|(file, what, _)| source.path.ends_with(file) && path.starts_with(&format!("{what}/")))
 }
 
 /// The unit that a module belongs to. `cli` and `sys` are one unit each.
