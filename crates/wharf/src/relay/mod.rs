@@ -1,1 +1,78 @@
-//! The relay.
+//! The relay: any two channels, joined.
+//!
+//! It knows kinds and profiles, never protocols. [`relay`] joins two open channels; [`serve`] opens
+//! and accepts them as the addresses say.
+
+mod direction;
+mod options;
+mod pace;
+mod pair;
+mod plan;
+mod report;
+mod serve;
+mod settle;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::socket::channel::Channel;
+use crate::socket::env::Env;
+use crate::socket::error::Error;
+
+pub use options::{AfterEnd, Direction, Options, Oversize};
+pub use plan::{Lint, Plan};
+pub use report::{Cause, Counters, Flow, FlowCounters, Outcome, Side};
+pub use serve::{Full, ServeOptions, Summary, serve};
+pub use watch::{Refusal, Unwatched, Watch};
+
+/// Joins two channels until both directions have ended, or one side failed.
+///
+/// `counters` can be read by others meanwhile. Both channels are closed when this returns; the
+/// outcome says what each direction moved and what was lost.
+///
+/// *Cancel safety*: dropping the future closes both channels; what was read and not yet written is
+/// lost.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use std::sync::Arc;
+/// use wharf::relay::{Options, relay};
+/// use wharf::{Endpoint, Env};
+///
+/// let env = Env::new();
+/// let left = Endpoint::parse("zero:#size=1MB")?.connect(&env, None).await?;
+/// let right = Endpoint::parse("discard:")?.connect(&env, None).await?;
+/// let outcome = relay(left, right, &Options::default(), &env, &Arc::default()).await;
+/// assert_eq!(outcome.there.octets, 1_000_000);
+/// # Ok::<(), wharf::Error>(()) }).unwrap();
+/// ```
+pub async fn relay(
+    left: Channel,
+    right: Channel,
+    options: &Options,
+    env: &Env,
+    counters: &Arc<Counters>,
+) -> Outcome {
+    let started = Instant::now();
+    let mut pair = pair::Pair::new(left, right, options, counters.clone());
+    let verdict = pair.run(env).await;
+    pair.settle(&verdict, options.grace, counters).await;
+    let flow = |direction: &direction::Direction, counters: &FlowCounters| Flow {
+        octets: counters.octets(),
+        packets: counters.packets(),
+        dropped: counters.dropped(),
+        end: direction.end().cloned(),
+        lost: direction.kept_octets(),
+    };
+    let there = flow(&pair.there, &counters.there);
+    let back = flow(&pair.back, &counters.back);
+    let error: Option<Error> = verdict.error;
+    Outcome {
+        there,
+        back,
+        cause: verdict.cause,
+        error,
+        elapsed: started.elapsed(),
+    }
+}

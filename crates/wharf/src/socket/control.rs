@@ -47,6 +47,8 @@ pub struct ControlPort {
     pub tx: mpsc::Sender<Control>,
     /// From the one who holds the other end.
     pub rx: mpsc::Receiver<Control>,
+    /// Whether this side has a place for a command's standard error; otherwise it is logged.
+    pub takes_stderr: bool,
 }
 
 impl ControlPort {
@@ -58,11 +60,20 @@ impl ControlPort {
             ControlPort {
                 tx: here,
                 rx: here_rx,
+                takes_stderr: false,
             },
             ControlPort {
                 tx: there,
                 rx: there_rx,
+                takes_stderr: false,
             },
         )
+    }
+
+    /// The same port, of a side that has a place for standard error.
+    #[must_use]
+    pub fn taking_stderr(mut self) -> ControlPort {
+        self.takes_stderr = true;
+        self
     }
 }

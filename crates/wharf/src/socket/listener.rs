@@ -107,6 +107,17 @@ impl Incoming {
         &self.lower.info
     }
 
+    /// Turns the peer away, before any handshake: it sees a reset where the transport has one.
+    pub async fn refuse(mut self) {
+        use super::channel::{End, Io};
+        // A peer that is gone already is refused all the same.
+        let _ = std::future::poll_fn(|cx| match &mut self.lower.io {
+            Io::Stream(stream) => stream.poll_finish(cx, &End::Reset),
+            Io::Packets(packets) => packets.poll_finish(cx, &End::Reset),
+        })
+        .await;
+    }
+
     /// Runs the handshakes of the layers above the ground, up to the one that asks for something.
     ///
     /// # Errors

@@ -98,6 +98,11 @@ pub enum Port {
 }
 
 impl Address {
+    /// The catalog that it was parsed with.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Every layer, top first, implied ones included.
     pub fn layers(&self) -> &[&'static Scheme] {
         &self.layers

@@ -1,0 +1,397 @@
+//! One direction of a relay: what is read from one side is written to the other.
+//!
+//! A chunk is read into a buffer that all relays of a thread share, and written at once; only what
+//! the receiving side does not take is kept, so that an idle direction owns no memory. While
+//! something is kept, nothing is read: the receiving side sets the pace.
+//! Not here: what an end means for the other direction (`pair.rs`), delivery (`settle.rs`).
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+
+use super::options::Oversize;
+use super::pace::Pace;
+use super::report::FlowCounters;
+use crate::socket::channel::{End, Finish, Io, Packets, Profile, Stream};
+use crate::socket::error::{Error, Kind, Op};
+use crate::socket::packets::{Batch, Got};
+
+/// The size of the shared buffer: what one read may give.
+const CHUNK: usize = 256 * 1024;
+
+/// So many chunks may move before other tasks of the thread get their turn.
+const TURNS: usize = 16;
+
+thread_local! {
+    static SHARED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One end of a direction, as the direction needs it.
+pub(super) struct Half<'a> {
+    pub(super) io: &'a mut Io,
+    pub(super) profile: &'a Profile,
+}
+
+/// Which half an error came from.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Source(io::Error),
+    Sink(io::Error),
+}
+
+/// Where a direction stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It moves data.
+    Moving,
+    /// Its source ended, and what was read is on its way.
+    Ending(End),
+    /// All was written; the receiving side can only be ended as a whole, later.
+    Held(End),
+    /// The receiving side was told.
+    Done(End),
+    /// It does not exist.
+    Absent,
+    /// It was given up.
+    Cut,
+}
+
+/// What was read and not yet written.
+#[derive(Default)]
+struct Kept {
+    /// Octets for a stream.
+    octets: Vec<u8>,
+    /// How many of them are written.
+    written: usize,
+    /// Packets, from packets or for packets.
+    batch: Batch,
+    /// How much of the front packet is written, where packets go into a stream.
+    offset: usize,
+}
+
+/// One direction.
+pub(super) struct Direction {
+    pub(super) state: State,
+    kept: Kept,
+    /// Something was written and not flushed.
+    unflushed: bool,
+    pace: Option<Pace>,
+    oversize: Oversize,
+    /// When something last moved.
+    pub(super) moved_at: Instant,
+    /// The source had nothing when it was last asked.
+    pub(super) source_idle: bool,
+}
+
+impl Direction {
+    pub(super) fn new(state: State, pace: Option<Pace>, oversize: Oversize) -> Direction {
+        Direction {
+            state,
+            kept: Kept::default(),
+            unflushed: false,
+            pace,
+            oversize,
+            moved_at: Instant::now(),
+            source_idle: false,
+        }
+    }
+
+    /// Whether nothing more will happen here.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Done(_) | State::Absent | State::Cut)
+    }
+
+    /// How the source ended, if it did.
+    pub(super) fn end(&self) -> Option<&End> {
+        match &self.state {
+            State::Ending(end) | State::Held(end) | State::Done(end) => Some(end),
+            _ => None,
+        }
+    }
+
+    /// Octets that were read and not written.
+    pub(super) fn kept_octets(&self) -> u64 {
+        let octets = self.kept.octets.len() - self.kept.written;
+        (octets + self.kept.batch.octets().saturating_sub(self.kept.offset)) as u64
+    }
+
+    /// Moves what can be moved. Ready when the direction is over, or is held.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut source: Half<'_>,
+        mut sink: Half<'_>,
+        counters: &FlowCounters,
+    ) -> Poll<Result<(), Fault>> {
+        for _ in 0..TURNS {
+            match &self.state {
+                State::Moving => {
+                    ready!(self.poll_kept(cx, &mut sink, counters)).map_err(Fault::Sink)?;
+                    ready!(self.poll_chunk(cx, &mut source, &mut sink, counters))?;
+                }
+                State::Ending(end) => {
+                    let end = end.clone();
+                    ready!(self.poll_kept(cx, &mut sink, counters)).map_err(Fault::Sink)?;
+                    ready!(poll_flush(cx, &mut sink)).map_err(Fault::Sink)?;
+                    if sink.profile.finish == Finish::Whole {
+                        self.state = State::Held(end);
+                        return Poll::Ready(Ok(()));
+                    }
+                    ready!(poll_finish(cx, &mut sink, &end)).map_err(Fault::Sink)?;
+                    self.state = State::Done(end);
+                    return Poll::Ready(Ok(()));
+                }
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes what was kept, and gives its memory back.
+    pub(super) fn poll_kept(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut Half<'_>,
+        counters: &FlowCounters,
+    ) -> Poll<io::Result<()>> {
+        match &mut *sink.io {
+            Io::Stream(stream) => {
+                while let Some(rest) = self
+                    .kept
+                    .octets
+                    .get(self.kept.written..)
+                    .filter(|r| !r.is_empty())
+                {
+                    let n = ready!(poll_write(cx, stream.as_mut(), rest))?;
+                    self.kept.written += n;
+                    self.moved(n, counters);
+                }
+                if self.kept.written > 0 {
+                    self.kept.octets = Vec::new();
+                    self.kept.written = 0;
+                }
+                while let Some(packet) = self.kept.batch.front() {
+                    let rest = packet.data.get(self.kept.offset..).unwrap_or_default();
+                    if !rest.is_empty() {
+                        let n = ready!(poll_write(cx, stream.as_mut(), rest))?;
+                        self.kept.offset += n;
+                        self.moved(n, counters);
+                        continue;
+                    }
+                    self.kept.offset = 0;
+                    self.kept.batch.pop_front();
+                    counters.add_packet();
+                }
+            }
+            Io::Packets(packets) => {
+                while !self.kept.batch.is_empty() {
+                    if self.refuse_oversize(packets.max_len(), counters)? {
+                        continue;
+                    }
+                    let (before, octets) = (self.kept.batch.len(), self.kept.batch.octets());
+                    ready!(packets.poll_send(cx, &mut self.kept.batch))?;
+                    let sent = octets - self.kept.batch.octets();
+                    for _ in self.kept.batch.len()..before {
+                        counters.add_packet();
+                    }
+                    self.moved(sent, counters);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sees to a front packet that is too long for the receiving side; says whether it was one.
+    fn refuse_oversize(&mut self, max: usize, counters: &FlowCounters) -> io::Result<bool> {
+        let Some(len) = self
+            .kept
+            .batch
+            .front()
+            .map(|p| p.data.len())
+            .filter(|len| *len > max)
+        else {
+            return Ok(false);
+        };
+        match self.oversize {
+            Oversize::Drop => {
+                self.kept.batch.pop_front();
+                counters.add_dropped();
+                Ok(true)
+            }
+            Oversize::Fail => Err(Error::new(
+                Op::Send,
+                Kind::Protocol,
+                format!("a packet of {len} octets is too long, the limit is {max}"),
+            )
+            .hint("--oversize drop counts and drops such packets")
+            .into()),
+        }
+    }
+
+    fn moved(&mut self, octets: usize, counters: &FlowCounters) {
+        counters.add_octets(octets);
+        self.unflushed = true;
+    }
+
+    /// Reads once and writes as much of it as the receiving side takes.
+    fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Half<'_>,
+        sink: &mut Half<'_>,
+        counters: &FlowCounters,
+    ) -> Poll<Result<(), Fault>> {
+        let allowed = match &mut self.pace {
+            None => CHUNK,
+            Some(pace) => match pace.poll_allowance(cx, CHUNK) {
+                Poll::Ready(n) => n,
+                Poll::Pending => {
+                    ready!(self.poll_unflushed(cx, sink))?;
+                    return Poll::Pending;
+                }
+            },
+        };
+        let read = match &mut *source.io {
+            Io::Stream(stream) => SHARED.with(|shared| match shared.try_borrow_mut() {
+                Ok(mut buffer) => {
+                    buffer.resize(CHUNK, 0);
+                    self.poll_read_stream(cx, stream.as_mut(), sink, counters, &mut buffer, allowed)
+                }
+                // A stream that relays while it is read; it gets a buffer of its own.
+                Err(_) => {
+                    let mut buffer = vec![0; CHUNK];
+                    self.poll_read_stream(cx, stream.as_mut(), sink, counters, &mut buffer, allowed)
+                }
+            }),
+            Io::Packets(packets) => self.poll_read_packets(cx, packets.as_mut()),
+        };
+        self.source_idle = read.is_pending();
+        match read {
+            Poll::Ready(Ok(n)) => {
+                if let Some(pace) = &mut self.pace {
+                    pace.settle(allowed, n);
+                }
+                self.moved_at = Instant::now();
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
+            Poll::Pending => {
+                if let Some(pace) = &mut self.pace {
+                    pace.settle(allowed, 0);
+                }
+                ready!(self.poll_unflushed(cx, sink))?;
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Pushes out what a layer of the receiving side may hold back.
+    fn poll_unflushed(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut Half<'_>,
+    ) -> Poll<Result<(), Fault>> {
+        if self.unflushed {
+            ready!(poll_flush(cx, sink)).map_err(Fault::Sink)?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut dyn Stream,
+        sink: &mut Half<'_>,
+        counters: &FlowCounters,
+        buffer: &mut [u8],
+        allowed: usize,
+    ) -> Poll<Result<usize, Fault>> {
+        // A stream has no boundaries: what is too long for a packet is read in parts.
+        let most = match &sink.io {
+            Io::Stream(_) => allowed,
+            Io::Packets(packets) => allowed.min(packets.max_len()).max(1),
+        };
+        let mut space = ReadBuf::new(buffer.get_mut(..most).unwrap_or_default());
+        ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(Fault::Source)?;
+        let data = space.filled();
+        let len = data.len();
+        if len == 0 {
+            self.state = State::Ending(source.ended());
+            return Poll::Ready(Ok(0));
+        }
+        match &mut *sink.io {
+            Io::Packets(_) => self.kept.batch.push(data, Default::default()),
+            Io::Stream(stream) => {
+                let mut rest = data;
+                while !rest.is_empty() {
+                    match poll_write(cx, stream.as_mut(), rest) {
+                        Poll::Ready(Ok(n)) => {
+                            rest = rest.get(n..).unwrap_or_default();
+                            self.moved(n, counters);
+                        }
+                        Poll::Ready(Err(error)) => {
+                            // What is kept is counted as lost.
+                            self.kept.octets.extend_from_slice(rest);
+                            return Poll::Ready(Err(Fault::Sink(error)));
+                        }
+                        Poll::Pending => {
+                            self.kept.octets.extend_from_slice(rest);
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        Poll::Ready(Ok(len))
+    }
+
+    fn poll_read_packets(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut dyn Packets,
+    ) -> Poll<Result<usize, Fault>> {
+        match ready!(source.poll_recv(cx, &mut self.kept.batch)).map_err(Fault::Source)? {
+            Got::Packets(_) => Poll::Ready(Ok(self.kept.batch.octets())),
+            Got::End(end) => {
+                self.kept.batch.release();
+                self.state = State::Ending(end);
+                Poll::Ready(Ok(0))
+            }
+        }
+    }
+}
+
+fn poll_write(
+    cx: &mut Context<'_>,
+    stream: &mut dyn Stream,
+    data: &[u8],
+) -> Poll<io::Result<usize>> {
+    match ready!(Pin::new(stream).poll_write(cx, data))? {
+        0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        n => Poll::Ready(Ok(n)),
+    }
+}
+
+pub(super) fn poll_flush(cx: &mut Context<'_>, sink: &mut Half<'_>) -> Poll<io::Result<()>> {
+    match &mut *sink.io {
+        Io::Stream(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        Io::Packets(packets) => packets.poll_flush(cx),
+    }
+}
+
+pub(super) fn poll_finish(
+    cx: &mut Context<'_>,
+    sink: &mut Half<'_>,
+    end: &End,
+) -> Poll<io::Result<()>> {
+    match &mut *sink.io {
+        Io::Stream(stream) => stream.poll_finish(cx, end),
+        Io::Packets(packets) => packets.poll_finish(cx, end),
+    }
+}

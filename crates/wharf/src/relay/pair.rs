@@ -1,0 +1,433 @@
+//! Two channels and the two directions between them: what an end, a reset, a failure or silence
+//! of one means for the other.
+//!
+//! The rules, which hold for every pair alike:
+//! - an end of one direction ends that direction only, and there is no hidden timer;
+//! - an end with a status, a reset and a truncation are over as a whole: what was accepted goes out
+//!   first, then the other side is told in the same terms;
+//! - a side that has no end of its own (packets without a connection) is waited for in silence;
+//! - a prompt that has nothing to say does not hold a relay whose peer has gone.
+//!
+//! Not here: moving (`direction.rs`), closing (`settle.rs`).
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::time::{Instant, Sleep};
+
+use super::direction::{Direction, Fault, Half, State};
+use super::options::{AfterEnd, Direction as Directions, Options};
+use super::pace::Pace;
+use super::report::{Cause, Counters, Side};
+use crate::socket::channel::{Channel, End, Finish, Idle, Io, Profile};
+use crate::socket::control::{Control, ControlPort};
+use crate::socket::env::{Env, Shutdown, Stage};
+use crate::socket::error::{Error, Kind, Op};
+use crate::socket::log::{Level, Message};
+
+/// One side, without what only opening needs.
+pub(super) struct Party {
+    pub(super) io: Io,
+    pub(super) profile: Profile,
+    pub(super) address: String,
+    control: Option<ControlPort>,
+    /// A control that the other side had no room for.
+    waiting: Option<Control>,
+}
+
+impl Party {
+    fn new(channel: Channel) -> Party {
+        let Channel {
+            io,
+            info,
+            profile,
+            control,
+        } = channel;
+        Party {
+            io,
+            profile,
+            address: info.address,
+            control,
+            waiting: None,
+        }
+    }
+
+    pub(super) fn half(&mut self) -> Half<'_> {
+        Half {
+            io: &mut self.io,
+            profile: &self.profile,
+        }
+    }
+
+    pub(super) fn unsent(&self) -> Option<usize> {
+        match &self.io {
+            Io::Stream(stream) => stream.unsent(),
+            Io::Packets(packets) => packets.unsent(),
+        }
+    }
+}
+
+/// Why the moving ended, and what each side is to be told.
+pub(super) struct Verdict {
+    pub(super) cause: Cause,
+    pub(super) error: Option<Error>,
+    /// What the left side is told.
+    pub(super) left: End,
+    /// What the right side is told.
+    pub(super) right: End,
+}
+
+/// A relay that moves.
+pub(super) struct Pair {
+    pub(super) left: Party,
+    pub(super) right: Party,
+    pub(super) there: Direction,
+    pub(super) back: Direction,
+    counters: Arc<Counters>,
+    options: Options,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// A failure whose side may still have data to give.
+    pending: Option<(Side, Error)>,
+}
+
+impl Pair {
+    pub(super) fn new(
+        left: Channel,
+        right: Channel,
+        options: &Options,
+        counters: Arc<Counters>,
+    ) -> Pair {
+        let (left, right) = (Party::new(left), Party::new(right));
+        let direction = |from: &Party, to: &Party, wanted: bool| {
+            let exists = wanted && from.profile.readable && to.profile.writable;
+            let state = if exists { State::Moving } else { State::Absent };
+            Direction::new(state, Pace::new(options.limit_rate), options.oversize)
+        };
+        let there = direction(&left, &right, options.direction != Directions::RightToLeft);
+        let back = direction(&right, &left, options.direction != Directions::LeftToRight);
+        Pair {
+            left,
+            right,
+            there,
+            back,
+            counters,
+            options: options.clone(),
+            timer: None,
+            pending: None,
+        }
+    }
+
+    /// Moves data until there is a verdict.
+    pub(super) async fn run(&mut self, env: &Env) -> Verdict {
+        let mut shutdown: Shutdown = env.shutdown.clone();
+        let stopped = shutdown.reached(Stage::Stopping);
+        tokio::pin!(stopped);
+        std::future::poll_fn(|cx| {
+            if stopped.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(self.verdict(Cause::Stopped, None));
+            }
+            self.poll(cx, env)
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, env: &Env) -> Poll<Verdict> {
+        pass_controls(cx, &mut self.left, &mut self.right, env);
+        pass_controls(cx, &mut self.right, &mut self.left, env);
+        for (side, result) in [
+            (Side::Left, self.poll_direction(cx, Side::Left)),
+            (Side::Right, self.poll_direction(cx, Side::Right)),
+        ] {
+            if let Poll::Ready(Err(fault)) = result
+                && let Some(verdict) = self.judge_fault(side, fault)
+            {
+                return Poll::Ready(verdict);
+            }
+        }
+        if let Some(verdict) = self.judge() {
+            return Poll::Ready(verdict);
+        }
+        self.poll_timers(cx)
+    }
+
+    /// Polls the direction whose source is `from`.
+    fn poll_direction(&mut self, cx: &mut Context<'_>, from: Side) -> Poll<Result<(), Fault>> {
+        let Pair {
+            left,
+            right,
+            there,
+            back,
+            counters,
+            ..
+        } = self;
+        match from {
+            Side::Left => there.poll(cx, left.half(), right.half(), &counters.there),
+            Side::Right => back.poll(cx, right.half(), left.half(), &counters.back),
+        }
+    }
+
+    fn direction(&mut self, from: Side) -> &mut Direction {
+        match from {
+            Side::Left => &mut self.there,
+            Side::Right => &mut self.back,
+        }
+    }
+
+    fn side(&self, side: Side) -> &Party {
+        match side {
+            Side::Left => &self.left,
+            Side::Right => &self.right,
+        }
+    }
+
+    /// What a failure in the direction from `from` means.
+    fn judge_fault(&mut self, from: Side, fault: Fault) -> Option<Verdict> {
+        match fault {
+            Fault::Source(error) => {
+                let (op, side) = (Op::Recv, from);
+                let error = self
+                    .pending
+                    .take()
+                    .map_or_else(|| self.error(op, side, error), |(_, earlier)| earlier);
+                let cause = match error.kind() {
+                    Kind::Reset => Cause::Reset(side),
+                    Kind::Truncated => Cause::Truncated(side),
+                    _ => Cause::Failed(side),
+                };
+                Some(self.verdict(cause, Some(error)))
+            }
+            Fault::Sink(error) => {
+                let side = from.other();
+                // Where both directions live and die together, nothing more will come.
+                let may_still_speak = !self.direction(side).is_over()
+                    && !matches!(self.direction(side).state, State::Held(_))
+                    && self.side(side).profile.idle == Idle::Holds;
+                let gone = matches!(
+                    error.kind(),
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+                );
+                let closed = error.kind() == io::ErrorKind::BrokenPipe;
+                let error = self.error(Op::Send, side, error);
+                if gone && may_still_speak {
+                    // It takes no more; what it said before is still to be read, and how it ended.
+                    self.direction(from).state = State::Cut;
+                    if !closed {
+                        self.pending = Some((side, error));
+                    }
+                    return None;
+                }
+                Some(match error.kind() {
+                    Kind::Reset => self.verdict(Cause::Reset(side), Some(error)),
+                    _ if closed => self.verdict(Cause::Closed(side), None),
+                    _ => self.verdict(Cause::Failed(side), Some(error)),
+                })
+            }
+        }
+    }
+
+    fn error(&self, op: Op, side: Side, error: io::Error) -> Error {
+        Error::io(op, error).at(&self.side(side).address, None)
+    }
+
+    /// Whether the relay is over, now that both directions have moved what they could.
+    fn judge(&mut self) -> Option<Verdict> {
+        for side in [Side::Left, Side::Right] {
+            let direction = self.direction(side);
+            // A whole end: what was read from there has gone out; the reverse cannot arrive.
+            let whole = direction.end().is_some_and(End::is_whole);
+            if whole && matches!(direction.state, State::Done(_) | State::Held(_)) {
+                return Some(self.verdict(Cause::Status(side), None));
+            }
+        }
+        let settled = |d: &Direction| d.is_over() || matches!(d.state, State::Held(_));
+        let (there, back) = (settled(&self.there), settled(&self.back));
+        if there && back {
+            let verdict = match self.pending.take() {
+                Some((side, error)) => self.verdict(Cause::Reset(side), Some(error)),
+                None => match (&self.there.state, &self.back.state) {
+                    (State::Cut, _) => self.verdict(Cause::Closed(Side::Right), None),
+                    (_, State::Cut) => self.verdict(Cause::Closed(Side::Left), None),
+                    _ => self.verdict(Cause::Finished, None),
+                },
+            };
+            return Some(verdict);
+        }
+        for side in [Side::Left, Side::Right] {
+            let yields = self.side(side).profile.idle == Idle::Yields && !self.options.keep;
+            let over = match side {
+                Side::Left => matches!(self.back.state, State::Done(_) | State::Held(_)),
+                Side::Right => matches!(self.there.state, State::Done(_) | State::Held(_)),
+            };
+            let direction = self.direction(side);
+            let idle = direction.source_idle && direction.kept_octets() == 0;
+            if yields && over && idle && direction.state == State::Moving {
+                return Some(self.verdict(Cause::PeerEnded(side.other()), None));
+            }
+        }
+        None
+    }
+
+    fn verdict(&self, cause: Cause, error: Option<Error>) -> Verdict {
+        let told = match cause {
+            Cause::Reset(_) | Cause::Failed(_) => End::Reset,
+            Cause::Truncated(_) => End::Truncated,
+            _ => End::Fin,
+        };
+        let (mut left, mut right) = (told.clone(), told);
+        // A status travels: who can express it does.
+        if let Cause::Status(side) = cause {
+            let end = match side {
+                Side::Left => self.there.end(),
+                Side::Right => self.back.end(),
+            };
+            let end = end.cloned().unwrap_or(End::Fin);
+            match side {
+                Side::Left => right = end,
+                Side::Right => left = end,
+            }
+        }
+        Verdict {
+            cause,
+            error,
+            left,
+            right,
+        }
+    }
+
+    /// Arms the timer for whatever is due first, and sees to what is due.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
+        loop {
+            let Some((due, what)) = self.next_due() else {
+                return Poll::Pending;
+            };
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // Something may have moved since the timer was armed.
+            if self.next_due().is_some_and(|(due, _)| due > Instant::now()) {
+                continue;
+            }
+            return Poll::Ready(match what {
+                Due::Idle(limit) => {
+                    let text = crate::socket::units::format_duration(limit);
+                    let error =
+                        Error::new(Op::Recv, Kind::Timeout, format!("nothing moved for {text}"))
+                            .hint("--idle-timeout sets how long silence may last");
+                    self.verdict(Cause::Idle, Some(error))
+                }
+                Due::Quit => self.verdict(Cause::Waited, None),
+                Due::Silence(side) => {
+                    let error = self.unanswered(side);
+                    self.verdict(Cause::Waited, error)
+                }
+            });
+        }
+    }
+
+    /// The next moment at which silence means something.
+    fn next_due(&self) -> Option<(Instant, Due)> {
+        let moved = self.there.moved_at.max(self.back.moved_at);
+        let idle = self
+            .options
+            .idle_timeout
+            .map(|limit| (moved + limit, Due::Idle(limit)));
+        let told = matches!(self.there.state, State::Done(_) | State::Held(_));
+        let quit = match self.options.after_end {
+            AfterEnd::QuitAfter(wait) if told => Some((self.there.moved_at + wait, Due::Quit)),
+            _ => None,
+        };
+        let silence = [Side::Left, Side::Right].into_iter().find_map(|side| {
+            // The other side ended, and this one cannot be told and has no end of its own.
+            let (from_it, to_it) = match side {
+                Side::Left => (&self.back, &self.there),
+                Side::Right => (&self.there, &self.back),
+            };
+            let ended = matches!(from_it.state, State::Done(_));
+            let endless = self.side(side).profile.finish == Finish::None;
+            (ended && endless && to_it.state == State::Moving && !self.options.keep)
+                .then(|| (moved + self.options.wait, Due::Silence(side)))
+        });
+        [idle, quit, silence]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(due, _)| *due)
+    }
+
+    /// A question that a person sent and that nobody answered is an error.
+    fn unanswered(&self, side: Side) -> Option<Error> {
+        let (asked, answered) = match side {
+            Side::Left => (&self.counters.back, &self.counters.there),
+            Side::Right => (&self.counters.there, &self.counters.back),
+        };
+        let by_person = self.side(side.other()).profile.idle == Idle::Yields;
+        if !by_person || asked.octets() == 0 || answered.packets() + answered.octets() > 0 {
+            return None;
+        }
+        let wait = crate::socket::units::format_duration(self.options.wait);
+        Some(
+            Error::new(Op::Recv, Kind::Timeout, format!("no answer within {wait}"))
+                .hint("--wait TIME waits longer, --send-only expects no answer")
+                .at(&self.side(side).address, None),
+        )
+    }
+}
+
+enum Due {
+    Idle(std::time::Duration),
+    Quit,
+    Silence(Side),
+}
+
+/// Passes on what is not data. Standard error that the other side does not take goes to the log.
+fn pass_controls(cx: &mut Context<'_>, from: &mut Party, to: &mut Party, env: &Env) {
+    let Some(source) = &mut from.control else {
+        return;
+    };
+    loop {
+        let control = match from.waiting.take() {
+            Some(control) => control,
+            None => match source.rx.poll_recv(cx) {
+                Poll::Ready(Some(control)) => control,
+                _ => return,
+            },
+        };
+        let takes = to.control.as_ref().filter(|port| match &control {
+            Control::Stderr(_) => port.takes_stderr,
+            _ => true,
+        });
+        match (takes, control) {
+            (Some(port), control) => {
+                if let Err(tokio::sync::mpsc::error::TrySendError::Full(control)) =
+                    port.tx.try_send(control)
+                {
+                    // The next wake-up of this relay tries again.
+                    from.waiting = Some(control);
+                    return;
+                }
+            }
+            (None, Control::Stderr(data)) => {
+                env.log.message(&Message::Stderr {
+                    at: &from.address,
+                    data: &data,
+                });
+            }
+            (None, Control::PacketError { peer, reason, .. }) => {
+                let peer = peer.map(|p| format!(" to {p}")).unwrap_or_default();
+                env.say(
+                    Level::Warn,
+                    &from.address,
+                    format!("a packet{peer} was lost: {reason}"),
+                );
+            }
+            (None, _) => {}
+        }
+    }
+}

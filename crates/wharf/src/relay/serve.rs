@@ -1,0 +1,460 @@
+//! Opening and accepting as two addresses say: one relay, or one for each peer that comes.
+//!
+//! Each peer gets a task of its own, so that a slow handshake or a failing connection touches no
+//! other. How many may be open is bounded, with a stated policy.
+//! Not here: threads (each worker runs one `serve` on its own event loop).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+use super::options::Options;
+use super::report::{Counters, Outcome, Side};
+use super::watch::{Refusal, Watch};
+use crate::socket::channel::Channel;
+use crate::socket::endpoint::Endpoint;
+use crate::socket::env::{Env, Stage};
+use crate::socket::error::{Error, Kind, Op, Result};
+use crate::socket::info::SocketName;
+use crate::socket::listener::{Asked, Incoming, Listener};
+use crate::socket::scheme::Reopen;
+
+/// What happens to a peer that comes when no more connections are allowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Full {
+    /// It waits in the kernel's queue until another one ends.
+    #[default]
+    Wait,
+    /// It is accepted and closed at once.
+    Refuse,
+}
+
+/// How peers are served.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// How each relay behaves.
+    pub relay: Options,
+    /// Serves one peer and ends. Implied where the other side can be opened only once.
+    pub once: bool,
+    /// So many connections may be open at once.
+    pub max_connections: usize,
+    /// What happens to more.
+    pub full: Full,
+    /// Peers must be in one of these, unless there are none.
+    pub allow: Vec<IpNet>,
+    /// Peers must not be in any of these.
+    pub deny: Vec<IpNet>,
+    /// How long the handshake of an accepted peer may take.
+    pub handshake_timeout: Duration,
+    /// Numbers connections across workers.
+    pub ids: Arc<AtomicU64>,
+    /// Places for connections, shared by all workers; made from `max_connections` where `None`.
+    pub places: Option<Arc<Semaphore>>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> ServeOptions {
+        ServeOptions {
+            relay: Options::default(),
+            once: false,
+            max_connections: 10_000,
+            full: Full::Wait,
+            allow: Vec::new(),
+            deny: Vec::new(),
+            handshake_timeout: Duration::from_secs(10),
+            ids: Arc::default(),
+            places: None,
+        }
+    }
+}
+
+/// What serving came to.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Relays that were opened.
+    pub connections: u64,
+    /// Peers for which a side could not be opened.
+    pub failed: u64,
+    /// Peers that were turned away.
+    pub refused: u64,
+    /// Octets from left to right.
+    pub there: u64,
+    /// Octets from right to left.
+    pub back: u64,
+    /// Octets that were taken and not delivered.
+    pub lost: u64,
+    /// Connections that were cut off by a request to stop.
+    pub cut: u64,
+    /// The outcome, where there was only one connection.
+    pub outcome: Option<Outcome>,
+}
+
+impl Summary {
+    fn add(&mut self, outcome: &Outcome) {
+        self.connections += 1;
+        self.there += outcome.there.octets;
+        self.back += outcome.back.octets;
+        self.lost += outcome.lost();
+        self.cut += u64::from(outcome.cause == super::report::Cause::Stopped);
+    }
+}
+
+/// How long accepting pauses when descriptors or memory ran out.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Opens both sides and relays, once or for each peer, until all is done or the environment is
+/// asked to stop.
+///
+/// # Errors
+/// A side could not be opened or listened with. With a listener, failures of single connections
+/// go to `watch` and the listener goes on, unless it serves only one.
+pub async fn serve(
+    left: Endpoint,
+    right: Endpoint,
+    env: &Env,
+    options: &ServeOptions,
+    watch: Arc<dyn Watch>,
+) -> Result<Summary> {
+    let (listener, listening, other) = match (left.is_listener(), right.is_listener()) {
+        (false, false) => return single(&left, &right, env, options, &*watch).await,
+        (true, false) => (left.listen(env).await?, Side::Left, Other::Opened(right)),
+        (false, true) => (right.listen(env).await?, Side::Right, Other::Opened(left)),
+        (true, true) => {
+            let (first, second) = (left.listen(env).await?, right.listen(env).await?);
+            (first, Side::Left, Other::Accepted(second))
+        }
+    };
+    let only = matches!(&other, Other::Opened(endpoint) if endpoint.reopen() == Reopen::Once);
+    let places = options.places.clone().unwrap_or_else(|| {
+        let most = options.max_connections.clamp(1, Semaphore::MAX_PERMITS);
+        Arc::new(Semaphore::new(most))
+    });
+    let job = Job {
+        listening,
+        env: env.clone(),
+        options: Arc::new(options.clone()),
+        watch,
+    };
+    let mut server = Server {
+        job,
+        places,
+        tasks: JoinSet::new(),
+        summary: Summary::default(),
+    };
+    server.run(listener, other, options.once || only).await?;
+    Ok(server.summary)
+}
+
+/// Neither side listens: both are opened, left first unless it needs what the right one knows.
+async fn single(
+    left: &Endpoint,
+    right: &Endpoint,
+    env: &Env,
+    options: &ServeOptions,
+    watch: &dyn Watch,
+) -> Result<Summary> {
+    let (a, b) = if left.is_template() {
+        let b = right.connect(env, None).await?;
+        (left.connect(env, Some(&b.info)).await?, b)
+    } else {
+        let a = left.connect(env, None).await?;
+        let b = right.connect(env, Some(&a.info)).await?;
+        (a, b)
+    };
+    let id = options.ids.fetch_add(1, Ordering::Relaxed) + 1;
+    let outcome = run(id, a, b, env, &options.relay, watch).await;
+    let mut summary = Summary::default();
+    summary.add(&outcome);
+    summary.outcome = Some(outcome);
+    Ok(summary)
+}
+
+/// Relays two open channels under the eyes of `watch`.
+async fn run(
+    id: u64,
+    left: Channel,
+    right: Channel,
+    env: &Env,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Outcome {
+    let counters = Arc::<Counters>::default();
+    watch.opened(id, &left.info, &right.info, &counters);
+    let (left, right) = (
+        watch.wrap(id, Side::Left, left),
+        watch.wrap(id, Side::Right, right),
+    );
+    let outcome = super::relay(left, right, options, env, &counters).await;
+    watch.closed(id, &outcome);
+    outcome
+}
+
+/// What the listening side is joined with.
+enum Other {
+    /// Opened anew for each peer.
+    Opened(Endpoint),
+    /// A peer of its own, in order of arrival.
+    Accepted(Listener),
+}
+
+/// What the other side is for one peer.
+enum Partner {
+    Open(Endpoint),
+    Peer(Incoming),
+}
+
+/// What every connection is done with. Cheap to clone.
+#[derive(Clone)]
+struct Job {
+    listening: Side,
+    env: Env,
+    options: Arc<ServeOptions>,
+    watch: Arc<dyn Watch>,
+}
+
+struct Server {
+    job: Job,
+    places: Arc<Semaphore>,
+    tasks: JoinSet<Result<Outcome>>,
+    summary: Summary,
+}
+
+impl Server {
+    /// Accepts until asked to stop, then waits for what is open.
+    async fn run(&mut self, mut listener: Listener, mut other: Other, once: bool) -> Result<()> {
+        let mut draining = self.job.env.shutdown.clone();
+        let mut told_full = false;
+        loop {
+            if self.job.options.full == Full::Wait
+                && self.places.available_permits() == 0
+                && !told_full
+            {
+                told_full = true;
+                self.job.watch.full(self.tasks.len());
+            }
+            let next = tokio::select! {
+                biased;
+                () = draining.reached(Stage::Draining) => break,
+                next = accept(&mut listener, &self.places, &self.job) => next,
+                Some(ended) = self.tasks.join_next() => {
+                    told_full = false;
+                    self.ended(ended);
+                    continue;
+                }
+            };
+            let Some((incoming, place)) = next else {
+                continue;
+            };
+            let partner = match &mut other {
+                Other::Opened(endpoint) => Partner::Open(endpoint.clone()),
+                Other::Accepted(second) => tokio::select! {
+                    biased;
+                    () = draining.reached(Stage::Draining) => break,
+                    peer = accept_one(second, &self.job) => Partner::Peer(peer),
+                },
+            };
+            if once {
+                drop(listener);
+                drop(other);
+                let outcome = self.job.clone().connection(incoming, partner).await?;
+                drop(place);
+                self.summary.add(&outcome);
+                self.summary.outcome = Some(outcome);
+                return Ok(());
+            }
+            self.spawn(incoming, partner, place);
+        }
+        // Peers that the kernel has accepted for us would be reset by closing.
+        if let Other::Opened(endpoint) = &other {
+            while let Some((incoming, place)) =
+                waiting(&mut listener, &self.places, &self.job).await
+            {
+                self.spawn(incoming, Partner::Open(endpoint.clone()), place);
+            }
+        }
+        drop(listener);
+        while let Some(ended) = self.tasks.join_next().await {
+            self.ended(ended);
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, incoming: Incoming, partner: Partner, place: OwnedSemaphorePermit) {
+        let job = self.job.clone();
+        self.tasks.spawn(async move {
+            let outcome = job.connection(incoming, partner).await;
+            drop(place);
+            outcome
+        });
+    }
+
+    fn ended(&mut self, ended: std::result::Result<Result<Outcome>, tokio::task::JoinError>) {
+        match ended {
+            Ok(Ok(outcome)) => self.summary.add(&outcome),
+            Ok(Err(_)) => self.summary.failed += 1,
+            Err(panic) => {
+                self.summary.failed += 1;
+                let error = Error::new(
+                    Op::Recv,
+                    Kind::Bug,
+                    format!("a connection broke wharf: {panic}"),
+                )
+                .hint("please report this, with the addresses and what was sent");
+                self.job.watch.failed(0, &error);
+            }
+        }
+    }
+}
+
+impl Job {
+    /// Serves one peer, from its handshake to its end.
+    async fn connection(self, incoming: Incoming, partner: Partner) -> Result<Outcome> {
+        let id = self.options.ids.fetch_add(1, Ordering::Relaxed) + 1;
+        let opened = self.open(incoming, partner).await;
+        let (near, far) = match opened {
+            Ok(both) => both,
+            Err(error) => {
+                self.watch.failed(id, &error);
+                return Err(error);
+            }
+        };
+        let (left, right) = match self.listening {
+            Side::Left => (near, far),
+            Side::Right => (far, near),
+        };
+        Ok(run(
+            id,
+            left,
+            right,
+            &self.env,
+            &self.options.relay,
+            &*self.watch,
+        )
+        .await)
+    }
+
+    /// The accepted channel, and the one that it is joined with.
+    async fn open(&self, incoming: Incoming, partner: Partner) -> Result<(Channel, Channel)> {
+        let asked = self.handshake(incoming).await?;
+        let far = match partner {
+            Partner::Open(endpoint) => endpoint.connect(&self.env, Some(&asked.info)).await,
+            Partner::Peer(peer) => match self.handshake(peer).await {
+                Ok(peer) => peer.reply(Ok(&asked.info)).await,
+                Err(error) => Err(error),
+            },
+        };
+        match far {
+            Ok(far) => Ok((asked.reply(Ok(&far.info)).await?, far)),
+            Err(error) => {
+                // The peer is told in its protocol's words; that it is gone changes nothing. What
+                // has no words is reset: an orderly end would look like an empty answer.
+                if let Ok(channel) = asked.reply(Err(&error)).await {
+                    abort(channel).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn handshake(&self, incoming: Incoming) -> Result<Asked> {
+        let limit = self.options.handshake_timeout;
+        let address = incoming.info().address.clone();
+        match tokio::time::timeout(limit, incoming.handshake()).await {
+            Ok(result) => result,
+            Err(_) => {
+                let limit = crate::socket::units::format_duration(limit);
+                Err(Error::new(
+                    Op::Handshake,
+                    Kind::Timeout,
+                    format!("not done within {limit}"),
+                )
+                .at(address, None))
+            }
+        }
+    }
+
+    /// Whether a peer may come in at all.
+    fn admits(&self, peer: Option<&SocketName>) -> bool {
+        let Some(SocketName::Ip(address)) = peer else {
+            // Lists of networks say nothing about local sockets.
+            return true;
+        };
+        let ip: IpAddr = address.ip().to_canonical();
+        let within = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&ip));
+        !within(&self.options.deny)
+            && (self.options.allow.is_empty() || within(&self.options.allow))
+    }
+}
+
+/// Closes a channel so that its peer notices.
+async fn abort(mut channel: Channel) {
+    use crate::socket::channel::{End, Io};
+    let _ = std::future::poll_fn(|cx| match &mut channel.io {
+        Io::Stream(stream) => stream.poll_finish(cx, &End::Reset),
+        Io::Packets(packets) => packets.poll_finish(cx, &End::Reset),
+    })
+    .await;
+}
+
+/// Takes a place and a peer, as the policy says; `None` if nobody came of it.
+async fn accept(
+    listener: &mut Listener,
+    places: &Arc<Semaphore>,
+    job: &Job,
+) -> Option<(Incoming, OwnedSemaphorePermit)> {
+    match job.options.full {
+        Full::Wait => {
+            let place = places.clone().acquire_owned().await.ok()?;
+            Some((accept_one(listener, job).await, place))
+        }
+        Full::Refuse => {
+            let incoming = accept_one(listener, job).await;
+            match places.clone().try_acquire_owned() {
+                Ok(place) => Some((incoming, place)),
+                Err(_) => {
+                    job.watch.refused(incoming.info(), Refusal::Full);
+                    incoming.refuse().await;
+                    None
+                }
+            }
+        }
+    }
+}
+
+/// Takes the next peer that may come in, however long it takes.
+async fn accept_one(listener: &mut Listener, job: &Job) -> Incoming {
+    loop {
+        match listener.accept().await {
+            Ok(incoming) if job.admits(incoming.info().peer.as_ref()) => return incoming,
+            Ok(incoming) => {
+                job.watch.refused(incoming.info(), Refusal::Denied);
+                incoming.refuse().await;
+            }
+            Err(error) => {
+                job.watch.paused(&error);
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Takes a peer that waits already; `None` if there is none.
+async fn waiting(
+    listener: &mut Listener,
+    places: &Arc<Semaphore>,
+    job: &Job,
+) -> Option<(Incoming, OwnedSemaphorePermit)> {
+    let next = accept(listener, places, job);
+    tokio::pin!(next);
+    std::future::poll_fn(|cx| match next.as_mut().poll(cx) {
+        Poll::Ready(found) => Poll::Ready(found),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}

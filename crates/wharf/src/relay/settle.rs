@@ -1,0 +1,159 @@
+//! Closing two sides after the moving ended, so that what was accepted arrives.
+//!
+//! A socket that is closed while it has unread input sends a reset, which may overtake data under
+//! way (RFC 9293, section 3.6; RFC 1122, section 4.2.2.13). So the side that is told the end is
+//! read and ignored until its machine has acknowledged everything, for at most the grace.
+//! A reset is passed on only after that.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::ReadBuf;
+use tokio::time::Instant;
+
+use super::direction::{Direction, State, poll_finish, poll_flush};
+use super::pair::{Pair, Party, Verdict};
+use super::report::{Cause, FlowCounters, Side};
+use crate::socket::channel::{End, Io};
+use crate::socket::packets::{Batch, Got};
+
+/// How often an acknowledgement is looked for, at first and at most: the kernel has no event for it.
+const FIRST_LOOK: Duration = Duration::from_millis(1);
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
+impl Pair {
+    /// Ends both sides as the verdict says.
+    pub(super) async fn settle(
+        &mut self,
+        verdict: &Verdict,
+        grace: Duration,
+        counters: &super::report::Counters,
+    ) {
+        let deadline = Instant::now()
+            + if verdict.cause == Cause::Stopped {
+                Duration::ZERO
+            } else {
+                grace
+            };
+        let gone = match verdict.cause {
+            Cause::Reset(side) | Cause::Closed(side) | Cause::Failed(side) => Some(side),
+            _ => None,
+        };
+        let read_left = !self.there.is_over();
+        let read_right = !self.back.is_over();
+        let Pair {
+            left,
+            right,
+            there,
+            back,
+            ..
+        } = self;
+        let (gone_left, gone_right) = (gone == Some(Side::Left), gone == Some(Side::Right));
+        tokio::join!(
+            close(
+                left,
+                back,
+                &verdict.left,
+                &counters.back,
+                deadline,
+                read_left,
+                gone_left
+            ),
+            close(
+                right,
+                there,
+                &verdict.right,
+                &counters.there,
+                deadline,
+                read_right,
+                gone_right
+            ),
+        );
+    }
+}
+
+/// Ends one side. `inward` is the direction that writes to it; `unread` says that it may have sent
+/// what nobody read; `gone` that there is nobody left to tell.
+async fn close(
+    side: &mut Party,
+    inward: &mut Direction,
+    end: &End,
+    counters: &FlowCounters,
+    deadline: Instant,
+    unread: bool,
+    gone: bool,
+) {
+    if gone {
+        return;
+    }
+    let told = matches!(inward.state, State::Done(_)) && *end == End::Fin;
+    let orderly = async {
+        std::future::poll_fn(|cx| {
+            let mut half = side.half();
+            std::task::ready!(inward.poll_kept(cx, &mut half, counters))?;
+            std::task::ready!(poll_flush(cx, &mut half))?;
+            if told || *end == End::Reset || *end == End::Truncated {
+                return Poll::Ready(Ok(()));
+            }
+            poll_finish(cx, &mut half, end)
+        })
+        .await?;
+        if unread || *end == End::Reset || *end == End::Truncated {
+            acknowledged(side).await;
+        }
+        Ok::<(), std::io::Error>(())
+    };
+    // Whoever does not take it in time, or fails now, is closed without it; it counts as lost.
+    let _ = tokio::time::timeout_at(deadline, orderly).await;
+    if matches!(end, End::Reset | End::Truncated) {
+        let _ = std::future::poll_fn(|cx| poll_finish(cx, &mut side.half(), end)).await;
+    }
+}
+
+/// Waits until the peer's machine has everything, ignoring what the peer still sends.
+async fn acknowledged(side: &mut Party) {
+    let mut pause = FIRST_LOOK;
+    let mut open = true;
+    while side.unsent().is_some_and(|n| n > 0) {
+        let look = tokio::time::sleep(pause);
+        tokio::pin!(look);
+        std::future::poll_fn(|cx| {
+            if open {
+                open = poll_ignore(cx, side);
+            }
+            look.as_mut().poll(cx)
+        })
+        .await;
+        pause = (pause * 2).min(LAST_LOOK);
+    }
+}
+
+/// Reads and forgets; `false` once nothing more can come.
+fn poll_ignore(cx: &mut Context<'_>, side: &mut Party) -> bool {
+    let mut space = [0; 4096];
+    let mut batch = Batch::new();
+    for _ in 0..64 {
+        let read = match &mut side.io {
+            Io::Stream(stream) => {
+                let mut buf = ReadBuf::new(&mut space);
+                Pin::new(stream.as_mut())
+                    .poll_read(cx, &mut buf)
+                    .map_ok(|()| !buf.filled().is_empty())
+            }
+            Io::Packets(packets) => {
+                batch.clear();
+                packets
+                    .poll_recv(cx, &mut batch)
+                    .map_ok(|got| matches!(got, Got::Packets(_)))
+            }
+        };
+        match read {
+            Poll::Ready(Ok(true)) => {}
+            Poll::Ready(_) => return false,
+            Poll::Pending => return true,
+        }
+    }
+    cx.waker().wake_by_ref();
+    true
+}
