@@ -77,7 +77,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         reason = "a fraction of a unit was asked for"
     )]
     let octets = number * scale as f64;
-    if !octets.is_finite() || octets < 0.0 || octets >= 9.0e18 {
+    if !(0.0..9.0e18).contains(&octets) {
         return Err(wanted());
     }
     #[expect(

@@ -411,7 +411,8 @@ impl<'t> Parser<'t> {
         let owner = layers.iter().any(|l| l.owns_path);
         let top = layers.first().map_or("", |l| l.name);
         // A lone trailing slash is what browsers and habits add: it says nothing.
-        if !owner && !(matches!(path.text, "" | "/") && query.text.is_empty()) {
+        let has_path = !matches!(path.text, "" | "/") || !query.text.is_empty();
+        if has_path && !owner {
             return Err(self
                 .wrong(tail.at, format!("{top} has no path"))
                 .hint("an address ends after the port; options begin with #"));
@@ -464,10 +465,6 @@ impl<'t> Parser<'t> {
         self.catalog.shorthand(word)?.port.map(Port::Number)
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "three parts of one authority, taken apart at once"
-    )]
     fn user_info<'p>(
         &self,
         authority: Piece<'p>,
