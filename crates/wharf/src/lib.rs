@@ -24,6 +24,8 @@ pub mod catalog;
 pub mod local;
 pub mod relay;
 pub mod socket;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transport;
 
 pub use socket::channel::{Channel, End};
