@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wharf/application", &["proto/application"]),
     ("wharf/local", &["proto/local"]),
     // What the relay and the wrappers drive (rates, framing, machines) is pure: any of `proto`.
+    ("wharf/framing", &["wharf/socket", "proto"]),
     ("wharf/relay", &["wharf/socket", "proto", "sys"]),
     ("wharf/observe", &["wharf/socket", "proto", "sys"]),
     ("wharf/files", &["wharf/socket", "proto", "sys"]),

@@ -2,10 +2,19 @@
 
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
-use crate::{Endpoint, local, transport};
+use crate::{Endpoint, framing, local, transport};
 
 /// Every scheme, by layer and then by how often it is wanted.
-pub static SCHEMES: &[&Scheme] = &[&transport::tcp::SCHEME, &local::builtin::ECHO];
+pub static SCHEMES: &[&Scheme] = &[
+    &framing::records::LINES,
+    &framing::records::NUL,
+    &framing::records::LEN16,
+    &framing::records::LEN32,
+    &framing::records::CHUNK,
+    &framing::crlf::SCHEME,
+    &transport::tcp::SCHEME,
+    &local::builtin::ECHO,
+];
 
 /// Well-known names that stand for a whole stack.
 pub static SHORTHANDS: &[Shorthand] = &[];

@@ -21,6 +21,7 @@
 )]
 
 pub mod catalog;
+pub mod framing;
 pub mod local;
 pub mod relay;
 pub mod socket;
