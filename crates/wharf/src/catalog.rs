@@ -13,6 +13,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &framing::records::CHUNK,
     &framing::crlf::SCHEME,
     &transport::tcp::SCHEME,
+    &local::stdio::SCHEME,
     &local::builtin::ECHO,
 ];
 

@@ -1,8 +1,9 @@
 //! Streams over descriptors that are not sockets: pipes, terminals, devices.
 //!
-//! The descriptor must be non-blocking and ours alone. What is inherited is opened anew first
-//! (`wharf_sys::descriptor::reopen`), so that no `O_NONBLOCK` is left on what others share.
-//! Not here: regular files, which are never unready (`local/file`).
+//! `O_NONBLOCK` belongs to the open file, which an inherited descriptor shares with other processes.
+//! So what is ours alone is non-blocking ([`Descriptor::new`]), and what could not be opened anew
+//! (`wharf_sys::descriptor::reopen`) is asked before each call ([`Descriptor::shared`]).
+//! Not here: regular files, which are never unready (`local/half`), and sockets (`kernel`).
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,28 +11,66 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use wharf_sys::descriptor as sys;
 use wharf_sys::readiness::{self, Watched};
+
+/// What a pipe that is ready takes without blocking: `PIPE_BUF` of pipe(7). A terminal promises
+/// less, and has never been seen to take less.
+const ASKED_WRITE: usize = 4096;
 
 /// One direction, or both, of a pollable descriptor.
 #[derive(Debug)]
 pub struct Descriptor {
     fd: Watched<OwnedFd>,
+    manner: Manner,
+}
+
+/// How calls are kept from blocking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// By `O_NONBLOCK`.
+    Flag,
+    /// By poll(2) before each call, which then takes no more than fits. Another process that reads
+    /// the same pipe at the same moment can still make us wait for its next writer.
+    Asking,
 }
 
 impl Descriptor {
-    /// Watches `fd` for `interest`; it must be non-blocking.
+    /// Watches `fd` for `interest`; it must be non-blocking and ours alone.
     ///
     /// # Errors
     /// The event loop cannot watch it: `PermissionDenied` (EPERM) for a regular file.
     pub fn new(fd: OwnedFd, interest: Interest) -> io::Result<Descriptor> {
         Ok(Descriptor {
             fd: readiness::watch(fd, interest)?,
+            manner: Manner::Flag,
+        })
+    }
+
+    /// Watches `fd`, whose open file others share: its mode is left alone.
+    ///
+    /// # Errors
+    /// As [`new`](Descriptor::new).
+    pub fn shared(fd: OwnedFd, interest: Interest) -> io::Result<Descriptor> {
+        Ok(Descriptor {
+            fd: readiness::watch(fd, interest)?,
+            manner: Manner::Asking,
         })
     }
 
     /// The descriptor itself.
     pub fn fd(&self) -> &OwnedFd {
         self.fd.get_ref()
+    }
+}
+
+impl Manner {
+    /// Fails with `WouldBlock` where the call would wait and no flag would keep it from that.
+    fn ask(self, fd: &OwnedFd, interest: sys::Interest) -> io::Result<()> {
+        if self == Manner::Asking && !sys::ready(fd, interest)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(())
     }
 }
 
@@ -44,7 +83,10 @@ impl AsyncRead for Descriptor {
         loop {
             let mut guard = ready!(self.fd.poll_read_ready(cx))?;
             let space = buf.initialize_unfilled();
-            let read = guard.try_io(|fd| Ok(rustix::io::read(fd.get_ref().as_fd(), space)?));
+            let read = guard.try_io(|fd| {
+                self.manner.ask(fd.get_ref(), sys::Interest::Read)?;
+                Ok(rustix::io::read(fd.get_ref().as_fd(), space)?)
+            });
             match read {
                 Ok(Ok(n)) => {
                     buf.advance(n);
@@ -64,9 +106,17 @@ impl AsyncWrite for Descriptor {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let data = match self.manner {
+            Manner::Flag => data,
+            Manner::Asking => data.get(..ASKED_WRITE).unwrap_or(data),
+        };
         loop {
             let mut guard = ready!(self.fd.poll_write_ready(cx))?;
-            match guard.try_io(|fd| Ok(rustix::io::write(fd.get_ref().as_fd(), data)?)) {
+            let written = guard.try_io(|fd| {
+                self.manner.ask(fd.get_ref(), sys::Interest::Write)?;
+                Ok(rustix::io::write(fd.get_ref().as_fd(), data)?)
+            });
+            match written {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(result) => return Poll::Ready(result),
                 Err(_would_block) => {}
@@ -81,5 +131,58 @@ impl AsyncWrite for Descriptor {
     /// Ends nothing by itself: a pipe ends when its descriptor is dropped.
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{OFlags, fcntl_getfl};
+    use std::io::{Read, Write};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// What comes of `future` without waiting.
+    async fn at_once<F: Future>(future: F) -> Option<F::Output> {
+        tokio::select! {
+            biased;
+            output = future => Some(output),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shared_pipe_is_read_and_written_and_stays_blocking() {
+        let (mut there, writer) = std::io::pipe().unwrap();
+        let (reader, mut here) = std::io::pipe().unwrap();
+        let (reader, writer) = (OwnedFd::from(reader), OwnedFd::from(writer));
+        let again = reader.try_clone().unwrap();
+        let mut input = Descriptor::shared(reader, Interest::READABLE).unwrap();
+        let mut output = Descriptor::shared(writer, Interest::WRITABLE).unwrap();
+
+        let mut buf = [0; 8];
+        assert!(at_once(input.read(&mut buf)).await.is_none());
+        here.write_all(b"abc").unwrap();
+        assert_eq!(input.read(&mut buf).await.unwrap(), 3);
+        drop(here);
+        assert_eq!(input.read(&mut buf).await.unwrap(), 0);
+
+        let long = vec![7; 1 << 20];
+        let mut sent = 0;
+        while let Some(n) = at_once(output.write(&long)).await {
+            sent += n.unwrap();
+        }
+        assert!(sent >= ASKED_WRITE, "it stopped before the pipe blocked");
+        drop(output);
+        let mut got = Vec::new();
+        there.read_to_end(&mut got).unwrap();
+        assert_eq!(got.len(), sent);
+        assert!(!fcntl_getfl(&again).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[tokio::test]
+    async fn a_regular_file_cannot_be_watched() {
+        let file = tempfile::tempfile().unwrap();
+        let error = Descriptor::new(file.into(), Interest::READABLE).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 }
