@@ -206,7 +206,7 @@ enum Other {
 /// What the other side is for one peer.
 enum Partner {
     Open(Endpoint),
-    Peer(Incoming),
+    Peer(Box<Incoming>),
 }
 
 /// What every connection is done with. Cheap to clone.
@@ -256,7 +256,7 @@ impl Server {
                 Other::Accepted(second) => tokio::select! {
                     biased;
                     () = draining.reached(Stage::Draining) => break,
-                    peer = accept_one(second, &self.job) => Partner::Peer(peer),
+                    peer = accept_one(second, &self.job) => Partner::Peer(Box::new(peer)),
                 },
             };
             if once {
@@ -344,7 +344,7 @@ impl Job {
         let asked = self.handshake(incoming).await?;
         let far = match partner {
             Partner::Open(endpoint) => endpoint.connect(&self.env, Some(&asked.info)).await,
-            Partner::Peer(peer) => match self.handshake(peer).await {
+            Partner::Peer(peer) => match self.handshake(*peer).await {
                 Ok(peer) => peer.reply(Ok(&asked.info)).await,
                 Err(error) => Err(error),
             },
