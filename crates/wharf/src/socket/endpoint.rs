@@ -152,7 +152,7 @@ impl Endpoint {
     ) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(async move {
             let Some(template) = &self.0.template else {
-                return self.connect_with_retries(env, origin).await;
+                return self.open(env, origin).await;
             };
             let mut missing = None;
             let filled = fill(&template.text, |name| {
@@ -172,13 +172,56 @@ impl Endpoint {
             }
             let filled = filled.unwrap_or_else(|| template.text.clone());
             let endpoint = Endpoint::build(Address::parse(&filled, &template.catalog)?)?;
-            endpoint.connect_with_retries(env, origin).await
+            endpoint.open(env, origin).await
         })
     }
 
-    async fn connect_with_retries(&self, env: &Env, origin: Option<&Info>) -> Result<Channel> {
+    async fn open(&self, env: &Env, origin: Option<&Info>) -> Result<Channel> {
         let general = self.0.stack.general();
-        let mut left = general.integer::<i64>("retry").unwrap_or(0);
+        let times = general.integer::<i64>("retry").unwrap_or(0);
+        let channel = self.connect_with_retries(env, origin, times).await?;
+        if !general.flag("reconnect") {
+            return Ok(channel);
+        }
+        Ok(super::reconnect::wrap(
+            channel,
+            self.clone(),
+            env.clone(),
+            origin.cloned(),
+        ))
+    }
+
+    /// Opens what its peer has ended; without a limit unless `retry` was given. `soon` says that
+    /// the last connection was short, so that a peer which always hangs up is not hammered.
+    pub(super) async fn connect_again(
+        &self,
+        env: &Env,
+        origin: Option<&Info>,
+        soon: bool,
+    ) -> Result<Channel> {
+        let general = self.0.stack.general();
+        let times = if general.is_given("retry") {
+            general.integer("retry")
+        } else {
+            None
+        };
+        if soon {
+            let wait = general
+                .duration("retry-interval")
+                .unwrap_or(Duration::from_secs(1));
+            tokio::time::sleep(wait).await;
+        }
+        self.connect_with_retries(env, origin, times.unwrap_or(i64::MAX))
+            .await
+    }
+
+    async fn connect_with_retries(
+        &self,
+        env: &Env,
+        origin: Option<&Info>,
+        mut left: i64,
+    ) -> Result<Channel> {
+        let general = self.0.stack.general();
         let mut wait = general
             .duration("retry-interval")
             .unwrap_or(Duration::from_secs(1));

@@ -18,6 +18,7 @@ pub mod log;
 pub mod net;
 pub mod options;
 pub mod packets;
+mod reconnect;
 pub mod resolve;
 pub mod scheme;
 pub mod stack;
