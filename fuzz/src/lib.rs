@@ -1,0 +1,53 @@
+//! What has to hold for any input, one module a target, each with one function `check`.
+//!
+//! A target is thin: it hands its input to `check`, which panics if something does not hold. So
+//! the same functions run under libFuzzer (`fuzz_targets/`) and, without it, over the corpus and
+//! its mutations as a test of the workspace ([`smoke`]).
+
+pub mod escape;
+pub mod escape_key;
+pub mod framing;
+pub mod newline;
+pub mod smoke;
+pub mod starttls;
+
+/// A target by name.
+pub struct Target {
+    /// The name of its module, its entry in `fuzz_targets/` and its folder in `corpus/`.
+    pub name: &'static str,
+    /// Panics if what has to hold does not hold for an input.
+    pub check: fn(&[u8]),
+}
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "escape",
+        check: escape::check,
+    },
+    Target {
+        name: "escape_key",
+        check: escape_key::check,
+    },
+    Target {
+        name: "framing",
+        check: framing::check,
+    },
+    Target {
+        name: "newline",
+        check: newline::check,
+    },
+    Target {
+        name: "starttls",
+        check: starttls::check,
+    },
+];
+
+/// Splits off the first octet of an input, by which a target chooses what to check. Inputs that
+/// have none count as zero.
+fn choice(input: &[u8]) -> (usize, &[u8]) {
+    match input {
+        [choice, rest @ ..] => (usize::from(*choice), rest),
+        [] => (0, input),
+    }
+}
