@@ -1,8 +1,8 @@
-//! [`wharf_proto::application::escape`]: whatever a peer sends is harmless on a terminal.
+//! [`wharf_proto::local::escape`]: whatever a peer sends is harmless on a terminal.
 //!
 //! The first octet chooses the layout and the size of the pieces, the rest is the text.
 
-use wharf_proto::application::escape::{Encoder, Layout, escape_text};
+use wharf_proto::local::escape::{Encoder, Layout, escape_text};
 
 /// Checks that the result is harmless, that plain text passes unchanged, that escaping twice is the
 /// same as once, and that pieces come to the same as the whole.

@@ -1,8 +1,8 @@
-//! [`wharf_proto::application::escape_key`]: no key is lost on the way to the peer.
+//! [`wharf_proto::local::escape_key`]: no key is lost on the way to the peer.
 //!
 //! The first octet is the size of the pieces, the rest is what is typed.
 
-use wharf_proto::application::escape_key::{Event, Key, Machine};
+use wharf_proto::local::escape_key::{Event, Key, Machine};
 
 /// The octet of [`Key::DEFAULT`].
 const KEY: u8 = 0x1d;

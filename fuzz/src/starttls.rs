@@ -1,8 +1,8 @@
-//! [`wharf_proto::application::starttls`]: no server can talk us into TLS, or past its beginning.
+//! [`wharf_proto::security::starttls`]: no server can talk us into TLS, or past its beginning.
 //!
 //! The first octet chooses the protocol and the size of the pieces, the rest is what the server says.
 
-use wharf_proto::application::starttls::{Error, Event, LIMIT, Machine, Protocol};
+use wharf_proto::security::starttls::{Error, Event, LIMIT, Machine, Protocol};
 
 /// What a client may say before TLS: two commands or a stream header.
 const SAID: usize = 300;

@@ -19,5 +19,7 @@
 extern crate alloc;
 
 pub mod application;
+pub mod local;
+pub mod security;
 pub mod time;
 pub mod transport;

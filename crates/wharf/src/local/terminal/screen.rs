@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
-use wharf_proto::application::escape::{Encoder, Layout};
+use wharf_proto::local::escape::{Encoder, Layout};
 
 /// How much is encoded at once: an octet becomes four at most.
 const PIECE: usize = 16 * 1024;

@@ -24,7 +24,7 @@ pub enum Layout {
 /// Returns `text` with all that a terminal would obey as visible escapes.
 ///
 /// ```
-/// use wharf_proto::application::escape::{Layout, escape_text};
+/// use wharf_proto::local::escape::{Layout, escape_text};
 ///
 /// assert_eq!(escape_text("550 no \u{1b}[2Jsuch file", Layout::OneLine), r"550 no \x1b[2Jsuch file");
 /// assert_eq!(escape_text(b"caf\xc3\xa9 \xff", Layout::OneLine), r"café \xff");

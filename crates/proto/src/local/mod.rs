@@ -1,0 +1,6 @@
+//! The local machine: what is safe to show on a terminal, and the keys that a person types.
+//!
+//! Not here: terminals themselves (`wharf::local`).
+
+pub mod escape;
+pub mod escape_key;
