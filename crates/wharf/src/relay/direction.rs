@@ -284,6 +284,8 @@ impl Direction {
                 if let Some(pace) = &mut self.pace {
                     pace.settle(allowed, 0);
                 }
+                // An idle direction owns no memory.
+                self.kept.batch.release();
                 ready!(self.poll_unflushed(cx, sink))?;
                 Poll::Pending
             }
@@ -322,8 +324,7 @@ impl Direction {
         let data = space.filled();
         let len = data.len();
         if len == 0 {
-            self.state = State::Ending(source.ended());
-            return Poll::Ready(Ok(0));
+            return Poll::Ready(self.source_ended(source.ended()).map(|()| 0));
         }
         match &mut *sink.io {
             Io::Packets(_) => self.kept.batch.push(data, Default::default()),
@@ -358,10 +359,19 @@ impl Direction {
     ) -> Poll<Result<usize, Fault>> {
         match ready!(source.poll_recv(cx, &mut self.kept.batch)).map_err(Fault::Source)? {
             Got::Packets(_) => Poll::Ready(Ok(self.kept.batch.octets())),
-            Got::End(end) => {
-                self.kept.batch.release();
+            Got::End(end) => Poll::Ready(self.source_ended(end).map(|()| 0)),
+        }
+    }
+
+    /// Notes how the source ended. A reset or a truncation is a failure, however it was told: what
+    /// was read must arrive before the other side hears of it.
+    fn source_ended(&mut self, end: End) -> Result<(), Fault> {
+        match end {
+            End::Reset => Err(Fault::Source(rustix::io::Errno::CONNRESET.into())),
+            End::Truncated => Err(Fault::Source(io::ErrorKind::UnexpectedEof.into())),
+            end => {
                 self.state = State::Ending(end);
-                Poll::Ready(Ok(0))
+                Ok(())
             }
         }
     }

@@ -100,6 +100,11 @@ impl AsyncWrite for StreamSocket {
             let mut guard = ready!(self.fd.poll_write_ready(cx))?;
             match guard.try_io(|fd| wharf_sys::stream::send(fd.get_ref().as_fd(), data)) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A reset that comes after the peer's FIN is told as a broken pipe (tcp(7)); what we
+                // sent did not arrive all the same.
+                Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return Poll::Ready(Err(rustix::io::Errno::CONNRESET.into()));
+                }
                 Ok(result) => return Poll::Ready(result),
                 Err(_would_block) => {}
             }
