@@ -21,6 +21,7 @@ pub mod packets;
 mod reconnect;
 pub mod resolve;
 pub mod scheme;
+pub mod settings;
 pub mod stack;
 pub mod units;
 

@@ -9,7 +9,8 @@ use std::fmt;
 use super::channel::Kind as ChannelKind;
 use super::error::Result;
 use super::net::Net;
-use super::options::{OptionSpec, Settings};
+use super::options::OptionSpec;
+use super::settings::Settings;
 use super::stack::{Ground, Wrap};
 use super::{Address, Role};
 
