@@ -27,14 +27,14 @@ pub enum Take {
 
 /// Octets that accumulate at a steady rate, up to a burst.
 ///
-/// In any span of time at most `burst` plus `rate` times the span are granted to
-/// [`Self::poll_take`], and a taker that always wants more gets exactly the rate in the long run.
+/// In any span of time at most `burst` plus `rate` times the span are granted, and a taker that
+/// always wants more gets exactly the rate in the long run.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     rate: i128,
     burst: i128,
     grain: i128,
-    /// What may be taken, in octets times [`OCTET`]; negative after a packet that was let through whole.
+    /// What may be taken, in octets times [`OCTET`]; negative if some are owed.
     level: i128,
     filled: Option<Instant>,
 }
@@ -53,9 +53,10 @@ impl Bucket {
         }
     }
 
-    /// Takes up to `want` octets, for a stream, where any part of them is welcome.
+    /// Takes up to `want` octets.
     ///
-    /// What was granted and then not used can be given back with [`Self::handle_unused`].
+    /// What was granted and then not used is given back with [`Self::handle_unused`]; what went
+    /// beyond the grant is settled with [`Self::handle_owed`].
     pub fn poll_take(&mut self, now: Instant, want: usize) -> Take {
         self.fill(now);
         let want = weight(want);
@@ -69,23 +70,15 @@ impl Bucket {
         Take::Grant(usize::try_from(octets).unwrap_or(usize::MAX))
     }
 
-    /// Takes all `want` octets of a packet or none.
-    ///
-    /// A packet longer than the burst goes when the bucket is full, and what it takes too much is
-    /// owed: the next has to wait for it.
-    pub fn poll_take_whole(&mut self, now: Instant, want: usize) -> Take {
-        self.fill(now);
-        let need = weight(want).min(self.burst);
-        if self.level < need {
-            return self.wait(need);
-        }
-        self.level -= weight(want);
-        Take::Grant(want)
-    }
-
     /// Gives back octets that were granted and not used.
     pub fn handle_unused(&mut self, octets: usize) {
         self.level = (self.level + weight(octets)).min(self.burst);
+    }
+
+    /// Takes octets that have gone without a grant, such as the rest of a packet of which a part was
+    /// granted: they are owed, and the next grant waits for them.
+    pub fn handle_owed(&mut self, octets: usize) {
+        self.level = self.level.saturating_sub(weight(octets));
     }
 
     fn fill(&mut self, now: Instant) {
@@ -100,7 +93,8 @@ impl Bucket {
 
     /// When the level will be `need`, which it is not yet.
     fn wait(&self, need: i128) -> Take {
-        let nanos = (need - self.level + self.rate - 1) / self.rate;
+        let lacking = need.saturating_sub(self.level);
+        let nanos = lacking.saturating_add(self.rate - 1) / self.rate;
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
         let filled = self.filled.unwrap_or_default();
         Take::WaitUntil(filled + Duration::from_nanos(nanos))
@@ -189,11 +183,12 @@ mod tests {
     #[test]
     fn a_packet_goes_whole_and_is_paid_for_after() {
         let mut bucket = bucket(1000, 500);
-        assert_eq!(bucket.poll_take_whole(at(0), 1500), Take::Grant(1500));
-        // 1000 owed, and a full bucket asked for: 1.5 seconds.
-        let then = at(SECOND + SECOND / 2);
-        assert_eq!(bucket.poll_take_whole(at(0), 1500), Take::WaitUntil(then));
-        assert_eq!(bucket.poll_take_whole(then, 1500), Take::Grant(1500));
+        assert_eq!(bucket.poll_take(at(0), 1500), Take::Grant(500));
+        bucket.handle_owed(1000);
+        // The debt takes a second, and ten octets are worth waking up for.
+        let then = at(SECOND + SECOND / 100);
+        assert_eq!(bucket.poll_take(at(0), 1500), Take::WaitUntil(then));
+        assert_eq!(bucket.poll_take(then, 1500), Take::Grant(10));
     }
 
     #[test]

@@ -48,10 +48,26 @@ impl Pace {
     /// packets had too much.
     pub(super) fn settle(&mut self, allowed: usize, passed: usize) {
         if passed > allowed {
-            let now = Moment::from_epoch(self.epoch.elapsed());
-            self.bucket.poll_take_whole(now, passed - allowed);
+            self.bucket.handle_owed(passed - allowed);
         } else {
             self.bucket.handle_unused(allowed - passed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_batch_had_too_much_is_waited_for() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Some(1000)).unwrap();
+        let allowed = poll_fn(|cx| pace.poll_allowance(cx, 1)).await;
+        pace.settle(allowed, 2100);
+        poll_fn(|cx| pace.poll_allowance(cx, 1)).await;
+        // The burst is 100 octets, so 2000 were owed.
+        assert_eq!(start.elapsed().as_secs(), 2);
     }
 }
