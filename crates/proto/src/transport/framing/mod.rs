@@ -8,14 +8,20 @@
 //! stream that cannot be in the framing at hand. Such an error says what the octets look like,
 //! because two sides with different framings is what people get wrong.
 
-use alloc::string::String;
+mod decoder;
+mod error;
+
+#[cfg(test)]
+mod tests;
+
 use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroUsize;
-use core::ops::Range;
 
 use memchr::memchr;
-use thiserror::Error;
+
+pub use decoder::{Decoder, Frame};
+pub use error::Error;
 
 /// How packets stand in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,9 +70,6 @@ const LEN16: usize = 2;
 /// The octets of a length in [`Framing::Len32`].
 const LEN32: usize = 4;
 
-/// How many octets of a packet that does not end are shown in the error.
-const SHOWN: usize = 8;
-
 /// A mark that ends a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
@@ -91,249 +94,6 @@ impl fmt::Display for Mark {
             Self::Lf => "LF",
             Self::Nul => "NUL",
         })
-    }
-}
-
-/// Why a packet cannot be read or written in a framing. Lengths are octets without the framing's own.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Error {
-    /// A packet to be written, or a record of [`Framing::Chunk`], is longer than the framing or the
-    /// limit allows.
-    #[error("a packet of {len} octets, the limit is {limit}")]
-    TooLong {
-        /// The length of the packet.
-        len: usize,
-        /// The longest that is allowed.
-        limit: usize,
-    },
-    /// A packet to be written contains what would end it.
-    #[error("a packet with {mark} at octet {at}, where the framing would cut it in two")]
-    ContainsDelimiter {
-        /// What it contains.
-        mark: Mark,
-        /// Where the first one stands, counted from zero.
-        at: usize,
-    },
-    /// A packet to be written as a line ends with CR, which a reader would take for part of CR LF.
-    #[error("a packet that ends with CR, which a reader of lines would drop")]
-    EndsWithCr,
-    /// The peer announced a packet that is longer than the limit.
-    #[error("{len} octets announced, the limit is {limit}{}", Seen(text))]
-    Announced {
-        /// The announced length.
-        len: usize,
-        /// The longest that is accepted.
-        limit: usize,
-        /// The octets of the length, if they are printable text: then the peer sends no lengths.
-        text: Option<String>,
-    },
-    /// The peer's packet does not end within the limit.
-    #[error(
-        "no {mark} within {limit} octets, the limit; the packet begins \"{}\"",
-        begins.escape_ascii()
-    )]
-    Unterminated {
-        /// What should have come.
-        mark: Mark,
-        /// The longest packet that is accepted.
-        limit: usize,
-        /// The first octets of the packet, at most 8.
-        begins: Vec<u8>,
-    },
-    /// The stream ended inside a packet.
-    #[error(
-        "the stream ended inside a packet, {have} of {want} octets came{}",
-        Seen(text)
-    )]
-    CutShort {
-        /// The octets that came, the length's own among them.
-        have: usize,
-        /// The octets that the packet takes, the length's own among them, as far as is known.
-        want: usize,
-        /// The octets of the length, if they are printable text: then the peer sends no lengths.
-        text: Option<String>,
-    },
-}
-
-/// Appends what the octets of a length say when they are text.
-struct Seen<'a>(&'a Option<String>);
-
-impl fmt::Display for Seen<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(text) => write!(f, "; those octets are the text \"{text}\""),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Where a packet lies in the input of [`Decoder::parse`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// The packet itself, without marks and lengths. May be empty.
-    pub body: Range<usize>,
-    /// The octets to drop from the front of the input before the next call; at least `body.end`.
-    pub used: usize,
-}
-
-/// Finds packets in what has arrived of a stream.
-///
-/// The decoder keeps no octets: the caller holds what has arrived and not yet been used, in one
-/// piece, and gives all of it each time. Only how far it has looked is remembered, so that a long
-/// line that comes in small pieces is not searched again from its start.
-#[derive(Clone, Debug)]
-pub struct Decoder {
-    framing: Framing,
-    limit: usize,
-    /// Octets at the front of the input that are known to hold no mark.
-    scanned: usize,
-}
-
-impl Decoder {
-    /// A decoder at the start of a stream. `limit` is the longest packet it accepts, in octets.
-    pub const fn new(framing: Framing, limit: usize) -> Self {
-        Self {
-            framing,
-            limit,
-            scanned: 0,
-        }
-    }
-
-    /// Finds the first packet in `input`, or `None` if more has to arrive.
-    ///
-    /// `input` begins where the last packet ended (its [`Frame::used`] octets are gone) and has
-    /// grown since the last `None`. To have room for any packet, it must be able to grow to the
-    /// limit plus four octets.
-    ///
-    /// # Errors
-    /// Past the limit, as soon as that is certain: [`Error::Announced`], [`Error::Unterminated`],
-    /// or [`Error::TooLong`] for records. The stream cannot be read on after an error.
-    pub fn parse(&mut self, input: &[u8]) -> Result<Option<Frame>, Error> {
-        match self.framing {
-            Framing::Lines { .. } => self.parse_marked(input, Mark::Lf),
-            Framing::Nul => self.parse_marked(input, Mark::Nul),
-            Framing::Len16 => self.parse_counted(input, LEN16),
-            Framing::Len32 => self.parse_counted(input, LEN32),
-            Framing::Chunk { len } => self.parse_chunk(input, len.get()),
-        }
-    }
-
-    /// Finds the first packet in `input` when nothing more will arrive.
-    ///
-    /// Call it until it returns `None`. What no mark ends is a last packet in [`Framing::Lines`],
-    /// [`Framing::Nul`] and [`Framing::Chunk`]; an empty rest is no packet.
-    ///
-    /// # Errors
-    /// Those of [`Self::parse`], and [`Error::CutShort`] if the stream ended inside a packet whose
-    /// length was announced, or inside that length.
-    pub fn finish(&mut self, input: &[u8]) -> Result<Option<Frame>, Error> {
-        let frame = self.parse(input)?;
-        if frame.is_some() || input.is_empty() {
-            return Ok(frame);
-        }
-        match self.framing {
-            Framing::Len16 => Err(cut_short(input, LEN16)),
-            Framing::Len32 => Err(cut_short(input, LEN32)),
-            Framing::Lines { .. } => {
-                // A CR that no LF follows is data, and counts.
-                self.check_limit(input, Mark::Lf)?;
-                Ok(self.found(input.len(), input.len()))
-            }
-            Framing::Nul | Framing::Chunk { .. } => Ok(self.found(input.len(), input.len())),
-        }
-    }
-
-    fn parse_marked(&mut self, input: &[u8], mark: Mark) -> Result<Option<Frame>, Error> {
-        let (searched, fresh) = input.split_at(self.scanned.min(input.len()));
-        let end = memchr(mark.octet(), fresh).map(|at| searched.len() + at);
-        let (arrived, _) = input.split_at(end.unwrap_or(input.len()));
-        // As long as no LF is there, a CR at the end may turn out to be part of CR LF.
-        let body = match arrived {
-            [line @ .., b'\r'] if mark == Mark::Lf => line,
-            _ => arrived,
-        };
-        self.check_limit(body, mark)?;
-        match end {
-            Some(end) => Ok(self.found(body.len(), end + 1)),
-            None => {
-                self.scanned = input.len();
-                Ok(None)
-            }
-        }
-    }
-
-    fn parse_counted(&mut self, input: &[u8], width: usize) -> Result<Option<Frame>, Error> {
-        let Some((header, arrived)) = input.split_at_checked(width) else {
-            return Ok(None);
-        };
-        let len = announced(header);
-        if len > self.limit {
-            return Err(Error::Announced {
-                len,
-                limit: self.limit,
-                text: text(header),
-            });
-        }
-        if arrived.len() < len {
-            return Ok(None);
-        }
-        Ok(Some(Frame {
-            body: width..width + len,
-            used: width + len,
-        }))
-    }
-
-    fn parse_chunk(&self, input: &[u8], len: usize) -> Result<Option<Frame>, Error> {
-        let limit = self.limit;
-        if len > limit {
-            return Err(Error::TooLong { len, limit });
-        }
-        Ok((input.len() >= len).then_some(Frame {
-            body: 0..len,
-            used: len,
-        }))
-    }
-
-    fn found(&mut self, body: usize, used: usize) -> Option<Frame> {
-        self.scanned = 0;
-        Some(Frame {
-            body: 0..body,
-            used,
-        })
-    }
-
-    fn check_limit(&self, body: &[u8], mark: Mark) -> Result<(), Error> {
-        if body.len() <= self.limit {
-            return Ok(());
-        }
-        Err(Error::Unterminated {
-            mark,
-            limit: self.limit,
-            begins: body.iter().take(SHOWN).copied().collect(),
-        })
-    }
-}
-
-/// The length that stands in `header`, in network order.
-fn announced(header: &[u8]) -> usize {
-    header
-        .iter()
-        .fold(0, |len, &octet| len << 8 | usize::from(octet))
-}
-
-/// What `header` says if a person can read it.
-fn text(header: &[u8]) -> Option<String> {
-    let printable = |octet: &u8| octet.is_ascii_graphic() || *octet == b' ';
-    let text = core::str::from_utf8(header).ok()?;
-    header.iter().all(printable).then(|| text.into())
-}
-
-fn cut_short(input: &[u8], width: usize) -> Error {
-    let header = input.get(..width);
-    Error::CutShort {
-        have: input.len(),
-        want: width.saturating_add(header.map_or(0, announced)),
-        text: header.and_then(text),
     }
 }
 
@@ -394,6 +154,3 @@ fn check_mark(packet: &[u8], mark: Mark) -> Result<(), Error> {
         None => Ok(()),
     }
 }
-
-#[cfg(test)]
-mod tests;
