@@ -4,6 +4,7 @@
 //! the same functions run under libFuzzer (`fuzz_targets/`) and, without it, over the corpus and
 //! its mutations as a test of the workspace ([`smoke`]).
 
+pub mod address;
 pub mod escape;
 pub mod escape_key;
 pub mod framing;
@@ -21,6 +22,10 @@ pub struct Target {
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    Target {
+        name: "address",
+        check: address::check,
+    },
     Target {
         name: "escape",
         check: escape::check,
