@@ -1,6 +1,6 @@
 //! What a client says in clear before TLS begins, in seven protocols.
 //!
-//! Each protocol is a [`Dialogue`] in a file of its own; [`Machine`] gives it octets and keeps the
+//! Each protocol is a `Dialogue` in a file of its own; [`Machine`] gives it octets and keeps the
 //! two rules that hold for all: nothing may follow the server's go-ahead in clear, because whoever
 //! sits between could have put it there and it would count as sent under TLS (CVE-2011-0411,
 //! CVE-2021-23222); and a server may say 64 KiB at most before it comes to the point.
@@ -25,8 +25,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
-
-use thiserror::Error;
 
 /// What a server may say before TLS begins, in octets.
 pub const LIMIT: usize = 65536;
@@ -110,7 +108,7 @@ pub enum Event {
 }
 
 /// Why TLS cannot begin.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The server refuses the connection or TLS.
     #[error("the server refused: {reply}")]

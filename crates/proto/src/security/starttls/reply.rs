@@ -4,6 +4,7 @@
 //! the first and the last do, and what stands between may be anything).
 
 use alloc::vec::Vec;
+use core::mem;
 
 use super::{Error, Protocol, line};
 
@@ -54,22 +55,20 @@ impl Decoder {
         let Some((line, used)) = line::parse(input) else {
             return Ok(None);
         };
-        let more = match (self.code, split(line)) {
-            (None, Some((_, more))) => more,
-            (Some(begun), Some((code, more))) if code == begun => more,
-            (Some(_), _) if free => true,
+        let (code, more) = match (self.code, split(line)) {
+            (None, Some(first)) => first,
+            (Some(begun), Some((code, more))) if code == begun => (code, more),
+            (Some(begun), _) if free => (begun, true),
             _ => return Err(not_a_reply()),
         };
-        if self.code.is_none() {
-            self.code = split(line).map(|(code, _)| code);
-        } else {
+        if self.code.is_some() {
             self.text.push(b'\n');
         }
         self.text.extend_from_slice(line);
-        let last = self.code.take_if(|_| !more);
-        let reply = last.map(|code| Reply {
+        self.code = more.then_some(code);
+        let reply = (!more).then(|| Reply {
             code,
-            text: core::mem::take(&mut self.text),
+            text: mem::take(&mut self.text),
         });
         Ok(Some((used, reply)))
     }

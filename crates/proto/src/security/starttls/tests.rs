@@ -317,6 +317,8 @@ fn xmpp_without_starttls_or_with_a_refusal() {
         hear("<stream:features><bind/></stream:features>"),
         Err(Error::NotOffered)
     );
+    let cut = "<stream:features></stream:stream>";
+    assert_eq!(hear(cut), Err(refused("</stream:stream>")));
     let error = "<stream:error><host-unknown/><text>no\nsuch</text></stream:error>";
     assert_eq!(hear(error), Err(refused(error)));
     assert_eq!(

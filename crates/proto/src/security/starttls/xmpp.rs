@@ -73,6 +73,8 @@ impl Client {
                     return Err(Error::refused(words));
                 }
             }
+            (State::Opened | State::Asked, Empty, b"error" | b"failure")
+            | (_, Close, b"stream") => return Err(Error::refused(piece)),
             (State::Connected, Form::Declaration, _) => {}
             (State::Connected, Open, b"stream") => self.state = State::Opened,
             (State::Opened, Open, b"features") => self.state = State::Features { offered: false },
@@ -93,8 +95,6 @@ impl Client {
                     words: piece.into(),
                 };
             }
-            (State::Opened | State::Asked, Empty, b"error" | b"failure")
-            | (_, Close, b"stream") => return Err(Error::refused(piece)),
             _ => return Err(Error::not_a_reply(Protocol::Xmpp, piece)),
         }
         Ok(Step::Listen)
