@@ -2,16 +2,19 @@
 //!
 //! What one end writes the other reads, each direction through a buffer of its own. Time and
 //! scheduling are the test's: nothing happens but what is polled.
-//! Not here: packets (wrap an end in a framing layer).
+//! Not here: a peer that misbehaves in time (`script.rs`).
+
+pub mod packets;
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::lock;
 use crate::socket::channel::{Channel, End, Profile};
 use crate::socket::info::Info;
 
@@ -63,11 +66,6 @@ pub fn channels(capacity: usize) -> (Channel, Channel) {
     let (one, other) = pair(capacity);
     let channel = |end| Channel::stream(end, Info::of("memory:"), Profile::STREAM);
     (channel(one), channel(other))
-}
-
-fn lock(pipe: &Mutex<Pipe>) -> MutexGuard<'_, Pipe> {
-    // A test that panicked elsewhere must not hide its own message behind this one.
-    pipe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pipe {
