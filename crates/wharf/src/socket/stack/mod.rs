@@ -37,6 +37,13 @@ pub trait Ground: Send + Sync {
 
 /// A layer that changes the channel of the layer below.
 pub trait Wrap: Send + Sync {
+    /// Gets ready what needs no peer, such as keys in files. Called before the ground is opened or
+    /// listens, so that what is wrong here is known before anybody is called or waits; called
+    /// again with each opening.
+    fn prepare<'a>(&'a self, _cx: Cx<'a>) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Agrees with the peer, if the protocol wants that, and gives the channel for the layer above.
     fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>>;
 
@@ -209,7 +216,7 @@ impl Stack {
         }
     }
 
-    /// Opens the ground, then every layer above it.
+    /// Gets the layers ready, then opens the ground, then every layer above it.
     ///
     /// # Errors
     /// What the failing layer says, with its name where it is not the only one.
@@ -223,6 +230,7 @@ impl Stack {
             .last()
             .map(|l| l.scheme.name)
             .filter(|_| self.layers.len() > 1);
+        self.prepare(cx).await?;
         let mut channel = self
             .ground()?
             .connect(cx)
@@ -239,19 +247,28 @@ impl Stack {
         Ok(channel)
     }
 
-    /// Binds and listens with the ground.
+    /// Gets the layers ready, then binds and listens with the ground.
     ///
     /// # Errors
-    /// What the ground says.
+    /// What a layer or the ground says.
     pub async fn listen(&self, cx: Cx<'_>) -> Result<Box<dyn GroundListener>> {
         let cx = Cx {
             net: self.via.as_ref().unwrap_or(cx.net),
             ..cx
         };
+        self.prepare(cx).await?;
         self.ground()?
             .listen(cx)
             .await
             .map_err(|e| e.at(cx.at, None))
+    }
+
+    async fn prepare(&self, cx: Cx<'_>) -> Result<()> {
+        for (scheme, wrap) in &self.wraps {
+            let prepared = wrap.prepare(cx).await;
+            prepared.map_err(|e| e.at(cx.at, Some(scheme.name)))?;
+        }
+        Ok(())
     }
 
     /// Runs the layers above the ground for an accepted peer, from layer `from` (0 is the lowest
