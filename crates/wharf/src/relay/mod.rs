@@ -3,14 +3,17 @@
 //! It knows kinds and profiles, never protocols. [`relay`] joins two open channels; [`serve`] opens
 //! and accepts them as the addresses say.
 
+mod controls;
 mod direction;
 mod options;
 mod pace;
 mod pair;
+mod party;
 mod plan;
 mod report;
 mod serve;
 mod settle;
+mod silence;
 mod watch;
 
 use std::sync::Arc;

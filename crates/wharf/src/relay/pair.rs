@@ -8,66 +8,24 @@
 //! - a side that has no end of its own (packets without a connection) is waited for in silence;
 //! - a prompt that has nothing to say does not hold a relay whose peer has gone.
 //!
-//! Not here: moving (`direction.rs`), closing (`settle.rs`).
+//! Not here: moving (`direction.rs`), what silence means (`silence.rs`), closing (`settle.rs`).
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 
-use super::direction::{Direction, Fault, Half, State};
-use super::options::{AfterEnd, Direction as Directions, Options};
+use super::controls;
+use super::direction::{Direction, Fault, State};
+use super::options::{Direction as Directions, Options};
 use super::pace::Pace;
+use super::party::Party;
 use super::report::{Cause, Counters, Side};
-use crate::socket::channel::{Channel, End, Finish, Idle, Io, Profile};
-use crate::socket::control::{Control, ControlPort};
+use crate::socket::channel::{Channel, End, Idle};
 use crate::socket::env::{Env, Shutdown, Stage};
 use crate::socket::error::{Error, Kind, Op};
-use crate::socket::log::{Level, Message};
-
-/// One side, without what only opening needs.
-pub(super) struct Party {
-    pub(super) io: Io,
-    pub(super) profile: Profile,
-    pub(super) address: String,
-    control: Option<ControlPort>,
-    /// A control that the other side had no room for.
-    waiting: Option<Control>,
-}
-
-impl Party {
-    fn new(channel: Channel) -> Party {
-        let Channel {
-            io,
-            info,
-            profile,
-            control,
-        } = channel;
-        Party {
-            io,
-            profile,
-            address: info.address,
-            control,
-            waiting: None,
-        }
-    }
-
-    pub(super) fn half(&mut self) -> Half<'_> {
-        Half {
-            io: &mut self.io,
-            profile: &self.profile,
-        }
-    }
-
-    pub(super) fn unsent(&self) -> Option<usize> {
-        match &self.io {
-            Io::Stream(stream) => stream.unsent(),
-            Io::Packets(packets) => packets.unsent(),
-        }
-    }
-}
 
 /// Why the moving ended, and what each side is to be told.
 pub(super) struct Verdict {
@@ -85,9 +43,9 @@ pub(super) struct Pair {
     pub(super) right: Party,
     pub(super) there: Direction,
     pub(super) back: Direction,
-    counters: Arc<Counters>,
-    options: Options,
-    timer: Option<Pin<Box<Sleep>>>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) options: Options,
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// A failure whose side may still have data to give.
     pending: Option<(Side, Error)>,
 }
@@ -134,8 +92,8 @@ impl Pair {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, env: &Env) -> Poll<Verdict> {
-        pass_controls(cx, &mut self.left, &mut self.right, env);
-        pass_controls(cx, &mut self.right, &mut self.left, env);
+        controls::pass(cx, &mut self.left, &mut self.right, env);
+        controls::pass(cx, &mut self.right, &mut self.left, env);
         for (side, result) in [
             (Side::Left, self.poll_direction(cx, Side::Left)),
             (Side::Right, self.poll_direction(cx, Side::Right)),
@@ -175,7 +133,7 @@ impl Pair {
         }
     }
 
-    fn side(&self, side: Side) -> &Party {
+    pub(super) fn side(&self, side: Side) -> &Party {
         match side {
             Side::Left => &self.left,
             Side::Right => &self.right,
@@ -269,7 +227,7 @@ impl Pair {
         None
     }
 
-    fn verdict(&self, cause: Cause, error: Option<Error>) -> Verdict {
+    pub(super) fn verdict(&self, cause: Cause, error: Option<Error>) -> Verdict {
         let told = match cause {
             Cause::Reset(_) | Cause::Failed(_) => End::Reset,
             Cause::Truncated(_) => End::Truncated,
@@ -293,141 +251,6 @@ impl Pair {
             error,
             left,
             right,
-        }
-    }
-
-    /// Arms the timer for whatever is due first, and sees to what is due.
-    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
-        loop {
-            let Some((due, what)) = self.next_due() else {
-                return Poll::Pending;
-            };
-            let timer = self
-                .timer
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-            if timer.deadline() != due {
-                timer.as_mut().reset(due);
-            }
-            if timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            // Something may have moved since the timer was armed.
-            if self.next_due().is_some_and(|(due, _)| due > Instant::now()) {
-                continue;
-            }
-            return Poll::Ready(match what {
-                Due::Idle(limit) => {
-                    let text = crate::socket::units::format_duration(limit);
-                    let error =
-                        Error::new(Op::Recv, Kind::Timeout, format!("nothing moved for {text}"))
-                            .hint("--idle-timeout sets how long silence may last");
-                    self.verdict(Cause::Idle, Some(error))
-                }
-                Due::Quit => self.verdict(Cause::Waited, None),
-                Due::Silence(side) => {
-                    let error = self.unanswered(side);
-                    self.verdict(Cause::Waited, error)
-                }
-            });
-        }
-    }
-
-    /// The next moment at which silence means something.
-    fn next_due(&self) -> Option<(Instant, Due)> {
-        let moved = self.there.moved_at.max(self.back.moved_at);
-        let idle = self
-            .options
-            .idle_timeout
-            .map(|limit| (moved + limit, Due::Idle(limit)));
-        let told = matches!(self.there.state, State::Done(_) | State::Held(_));
-        let quit = match self.options.after_end {
-            AfterEnd::QuitAfter(wait) if told => Some((self.there.moved_at + wait, Due::Quit)),
-            _ => None,
-        };
-        let silence = [Side::Left, Side::Right].into_iter().find_map(|side| {
-            // The other side ended, and this one cannot be told and has no end of its own.
-            let (from_it, to_it) = match side {
-                Side::Left => (&self.back, &self.there),
-                Side::Right => (&self.there, &self.back),
-            };
-            let ended = matches!(from_it.state, State::Done(_));
-            let endless = self.side(side).profile.finish == Finish::None;
-            (ended && endless && to_it.state == State::Moving && !self.options.keep)
-                .then(|| (moved + self.options.wait, Due::Silence(side)))
-        });
-        [idle, quit, silence]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(due, _)| *due)
-    }
-
-    /// A question that a person sent and that nobody answered is an error.
-    fn unanswered(&self, side: Side) -> Option<Error> {
-        let (asked, answered) = match side {
-            Side::Left => (&self.counters.back, &self.counters.there),
-            Side::Right => (&self.counters.there, &self.counters.back),
-        };
-        let by_person = self.side(side.other()).profile.idle == Idle::Yields;
-        if !by_person || asked.octets() == 0 || answered.packets() + answered.octets() > 0 {
-            return None;
-        }
-        let wait = crate::socket::units::format_duration(self.options.wait);
-        Some(
-            Error::new(Op::Recv, Kind::Timeout, format!("no answer within {wait}"))
-                .hint("--wait TIME waits longer, --send-only expects no answer")
-                .at(&self.side(side).address, None),
-        )
-    }
-}
-
-enum Due {
-    Idle(std::time::Duration),
-    Quit,
-    Silence(Side),
-}
-
-/// Passes on what is not data. Standard error that the other side does not take goes to the log.
-fn pass_controls(cx: &mut Context<'_>, from: &mut Party, to: &mut Party, env: &Env) {
-    let Some(source) = &mut from.control else {
-        return;
-    };
-    loop {
-        let control = match from.waiting.take() {
-            Some(control) => control,
-            None => match source.rx.poll_recv(cx) {
-                Poll::Ready(Some(control)) => control,
-                _ => return,
-            },
-        };
-        let takes = to.control.as_ref().filter(|port| match &control {
-            Control::Stderr(_) => port.takes_stderr,
-            _ => true,
-        });
-        match (takes, control) {
-            (Some(port), control) => {
-                if let Err(tokio::sync::mpsc::error::TrySendError::Full(control)) =
-                    port.tx.try_send(control)
-                {
-                    // The next wake-up of this relay tries again.
-                    from.waiting = Some(control);
-                    return;
-                }
-            }
-            (None, Control::Stderr(data)) => {
-                env.log.message(&Message::Stderr {
-                    at: &from.address,
-                    data: &data,
-                });
-            }
-            (None, Control::PacketError { peer, reason, .. }) => {
-                let peer = peer.map(|p| format!(" to {p}")).unwrap_or_default();
-                env.say(
-                    Level::Warn,
-                    &from.address,
-                    format!("a packet{peer} was lost: {reason}"),
-                );
-            }
-            (None, _) => {}
         }
     }
 }

@@ -13,7 +13,8 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 
 use super::direction::{Direction, State, poll_finish, poll_flush};
-use super::pair::{Pair, Party, Verdict};
+use super::pair::{Pair, Verdict};
+use super::party::Party;
 use super::report::{Cause, FlowCounters, Side};
 use crate::socket::channel::{End, Io};
 use crate::socket::packets::{Batch, Got};

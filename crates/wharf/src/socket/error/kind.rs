@@ -1,0 +1,198 @@
+//! What was being done ([`Op`]), which kind of failure it was ([`Kind`]) and whose fault ([`Blame`]).
+//!
+//! A kind is one documented exit code; whose fault it was follows from it.
+
+use std::io;
+
+use super::Error;
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Op {
+    /// Reading an address or an option.
+    Parse,
+    /// Turning a name into addresses.
+    Resolve,
+    /// Opening a local thing: a file, a device, a command.
+    Open,
+    /// Reaching the peer.
+    Connect,
+    /// Taking a local address.
+    Bind,
+    /// Waiting for peers.
+    Listen,
+    /// Taking one peer.
+    Accept,
+    /// Agreeing with the peer before data flows.
+    Handshake,
+    /// Giving data to the peer.
+    Send,
+    /// Getting data from the peer.
+    Recv,
+    /// Ending one direction.
+    End,
+    /// Closing the channel.
+    Close,
+}
+
+impl Op {
+    /// The verb as messages and JSON spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Op::Parse => "parse",
+            Op::Resolve => "resolve",
+            Op::Open => "open",
+            Op::Connect => "connect",
+            Op::Bind => "bind",
+            Op::Listen => "listen",
+            Op::Accept => "accept",
+            Op::Handshake => "handshake",
+            Op::Send => "send",
+            Op::Recv => "recv",
+            Op::End => "end",
+            Op::Close => "close",
+        }
+    }
+}
+
+/// What kind of failure: one for each documented exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// It broke while running, for a reason that no other kind names.
+    Broken,
+    /// What was typed cannot be meant: address, option, argument.
+    Usage,
+    /// A name has no address.
+    Name,
+    /// The peer refused, or there is no way to it.
+    Unreachable,
+    /// It took longer than was allowed.
+    Timeout,
+    /// The peer could not be trusted, or no common TLS parameters were found.
+    Tls,
+    /// The peer did not accept who we are.
+    Auth,
+    /// The peer broke the rules of its protocol.
+    Protocol,
+    /// A local file, device, command or address is missing, taken or full.
+    Local,
+    /// The operating system wants a privilege that we do not have.
+    Privilege,
+    /// The peer reset the connection.
+    Reset,
+    /// The peer's data ended before it was complete.
+    Truncated,
+    /// The peer reported a failure of its own (a status that is not success).
+    Status,
+    /// An invariant of wharf itself does not hold: please report it.
+    Bug,
+}
+
+/// Whose fault a failure was; it follows from the [`Kind`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Blame {
+    /// Who typed the command or called the library.
+    Usage,
+    /// The machine: names, routes, files, privileges.
+    System,
+    /// The other end.
+    Peer,
+    /// wharf itself.
+    Us,
+}
+
+impl Kind {
+    /// Every kind, in the order of the exit codes.
+    pub const ALL: [Kind; 14] = [
+        Kind::Broken,
+        Kind::Usage,
+        Kind::Name,
+        Kind::Unreachable,
+        Kind::Timeout,
+        Kind::Tls,
+        Kind::Auth,
+        Kind::Protocol,
+        Kind::Local,
+        Kind::Privilege,
+        Kind::Reset,
+        Kind::Truncated,
+        Kind::Status,
+        Kind::Bug,
+    ];
+
+    /// The word that JSON events carry; stable.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Broken => "broken",
+            Kind::Usage => "usage",
+            Kind::Name => "name",
+            Kind::Unreachable => "unreachable",
+            Kind::Timeout => "timeout",
+            Kind::Tls => "tls",
+            Kind::Auth => "auth",
+            Kind::Protocol => "protocol",
+            Kind::Local => "local",
+            Kind::Privilege => "privilege",
+            Kind::Reset => "reset",
+            Kind::Truncated => "truncated",
+            Kind::Status => "status",
+            Kind::Bug => "bug",
+        }
+    }
+
+    /// Whose fault a failure of this kind is.
+    pub const fn blame(self) -> Blame {
+        match self {
+            Kind::Usage => Blame::Usage,
+            Kind::Broken | Kind::Name | Kind::Timeout | Kind::Local | Kind::Privilege => {
+                Blame::System
+            }
+            Kind::Unreachable
+            | Kind::Tls
+            | Kind::Auth
+            | Kind::Protocol
+            | Kind::Reset
+            | Kind::Truncated
+            | Kind::Status => Blame::Peer,
+            Kind::Bug => Blame::Us,
+        }
+    }
+
+    /// The kind that an operating system error belongs to.
+    pub fn of_io(error: &io::Error) -> Kind {
+        use io::ErrorKind as K;
+        if let Some(inner) = error.get_ref().and_then(|e| e.downcast_ref::<Error>()) {
+            return inner.kind();
+        }
+        match error.kind() {
+            K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => {
+                Kind::Unreachable
+            }
+            K::ConnectionReset | K::ConnectionAborted => Kind::Reset,
+            K::TimedOut => Kind::Timeout,
+            K::PermissionDenied => Kind::Privilege,
+            K::UnexpectedEof => Kind::Truncated,
+            K::InvalidData => Kind::Protocol,
+            K::InvalidInput => Kind::Usage,
+            K::NotFound
+            | K::AddrInUse
+            | K::AddrNotAvailable
+            | K::AlreadyExists
+            | K::StorageFull
+            | K::QuotaExceeded
+            | K::FileTooLarge
+            | K::IsADirectory
+            | K::NotADirectory
+            | K::ReadOnlyFilesystem
+            | K::OutOfMemory
+            | K::Unsupported => Kind::Local,
+            _ => match error.raw_os_error() {
+                // ENFILE, EMFILE, ENOBUFS, ENODEV, ENXIO, EIO
+                Some(23 | 24 | 105 | 19 | 6 | 5) => Kind::Local,
+                _ => Kind::Broken,
+            },
+        }
+    }
+}
