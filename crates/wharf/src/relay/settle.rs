@@ -41,8 +41,9 @@ impl Pair {
             Cause::Reset(side) | Cause::Closed(side) | Cause::Failed(side) => Some(side),
             _ => None,
         };
-        let read_left = !self.there.is_over();
-        let read_right = !self.back.is_over();
+        // A side whose end was not seen may have sent what nobody read.
+        let read_left = !matches!(self.there.state, State::Done(_));
+        let read_right = !matches!(self.back.state, State::Done(_));
         let Pair {
             left,
             right,
