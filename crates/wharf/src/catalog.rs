@@ -14,6 +14,8 @@ pub static SCHEMES: &[&Scheme] = &[
     &framing::crlf::SCHEME,
     &transport::tcp::SCHEME,
     &local::stdio::SCHEME,
+    &local::exec::EXEC,
+    &local::exec::SHELL,
     &local::builtin::ECHO,
 ];
 
