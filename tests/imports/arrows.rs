@@ -2,7 +2,7 @@
 //!
 //! A unit is a crate and its first module (`wharf/transport`). What a unit may use stands in
 //! [`ARROWS`]; everything unlisted is forbidden. Inside the folders of endpoints there is one rule
-//! more: a file uses itself, its folder's `mod.rs` and what [`SHARED`] names, but no other endpoint.
+//! more: nobody uses a file that declares a `Scheme`, because that is an endpoint.
 
 use crate::source::{Named, Source, read_tree};
 use crate::{assert_none, workspace};
@@ -50,10 +50,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wharf/blocking", &["wharf", "proto", "sys"]),
 ];
 
-/// Files in a folder of endpoints that its endpoints share (`local/name`, without an ending), and
-/// why each is not an endpoint.
-const SHARED: &[(&str, &str)] = &[];
-
 /// Single uses that the table forbids, and why each is right: the file from the workspace, the unit or
 /// module path that it may use (`proto/application/escape_key`), the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[];
@@ -68,10 +64,7 @@ fn the_source_follows_the_arrows() {
 #[test]
 fn every_exception_is_of_use() {
     let sources = read_tree(&workspace(), "crates");
-    let files = SHARED
-        .iter()
-        .map(|(file, _)| format!("crates/wharf/src/{file}"));
-    let files = files.chain(EXCEPTIONS.iter().map(|(file, _, _)| (*file).to_owned()));
+    let files = EXCEPTIONS.iter().map(|(file, _, _)| (*file).to_owned());
     let stands = |file: &String| {
         let begins = |source: &Source| source.path.to_string_lossy().starts_with(file.as_str());
         sources.iter().any(begins)
@@ -169,18 +162,23 @@ fn forbidden(source: &Source, named: &Named, sources: &[Source]) -> Option<Strin
 /// Inside a folder of endpoints: why the file of `module` may not use `used`.
 fn sibling(house: &str, module: &[String], used: &[String], sources: &[Source]) -> Option<String> {
     let (folder, file, other) = (module.first()?, module.get(1)?, used.get(1)?);
-    let is_module = other.starts_with(|first: char| first.is_ascii_lowercase());
-    let applies = house == "wharf" && ENDPOINTS.contains(&folder.as_str());
-    if !applies || file == other || !is_module {
-        return None;
-    }
-    let shared = format!("{folder}/{other}");
-    let is_shared = SHARED.iter().any(|(file, _)| *file == shared);
-    // A function of `mod.rs` looks like a module here: only what is called by a path is a module.
-    let is_file = |source: &Source| source.house() == Some(house) && source.module() == used;
-    let is_item_of_mod = used.len() == 2 && !sources.iter().any(is_file);
-    (!is_shared && !is_item_of_mod)
-        .then(|| format!("{folder}::{file} may not use another endpoint"))
+    let applies = house == "wharf" && ENDPOINTS.contains(&folder.as_str()) && file != other;
+    let in_other =
+        |source: &&Source| source.house() == Some(house) && source.module().starts_with(&used[..2]);
+    let is_endpoint = applies && sources.iter().filter(in_other).any(declares_scheme);
+    is_endpoint.then(|| format!("{folder}::{file} may not use another endpoint"))
+}
+
+/// Tells whether a file is an endpoint: it has a `static NAME: Scheme`.
+fn declares_scheme(source: &Source) -> bool {
+    let texts: Vec<_> = source
+        .shipped
+        .iter()
+        .map(|token| token.text.as_str())
+        .collect();
+    texts
+        .windows(4)
+        .any(|words| matches!(words, ["static", _, ":", "Scheme"]))
 }
 
 /// What `unit` may use: its row, and what its kind of unit always may.
@@ -224,8 +222,14 @@ mod tests {
     /// What the check finds in one file, after the line number.
     fn findings(path: &str, text: &str) -> Vec<String> {
         let root = "pub mod socket; mod relay; pub use socket::error::{Error, Op}; pub use relay::pair::Pair;";
+        let scheme = "pub static SCHEME: Scheme = Scheme {};";
         let sources = [
             Source::new("crates/wharf/src/lib.rs", root),
+            Source::new("crates/wharf/src/transport/udp/mod.rs", scheme),
+            Source::new(
+                "crates/wharf/src/transport/keepalive.rs",
+                "pub struct Keepalive;",
+            ),
             Source::new(path, text),
         ];
         let strip = |finding: String| finding.split_once(": ").map(|(_, rest)| rest.to_owned());
@@ -235,7 +239,8 @@ mod tests {
     #[test]
     fn an_endpoint_uses_the_socket_and_its_own_protocol() {
         let text = "use crate::socket::Scheme; use wharf_proto::{transport::tcp, wire}; use wharf_sys::splice;
-            use crate::files::Folder; use crate::transport::tcp::Options; use crate::Error;";
+            use crate::files::Folder; use crate::transport::tcp::Options; use crate::Error;
+            use super::keepalive::Keepalive;";
         assert_eq!(findings("crates/wharf/src/transport/tcp.rs", text), [""; 0]);
     }
 
