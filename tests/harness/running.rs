@@ -159,7 +159,7 @@ impl Running {
     #[track_caller]
     pub fn listening(&mut self) -> SocketAddr {
         let event = self.event("listening");
-        let bound = event["local"][0].as_str();
+        let bound = event["local"].as_str();
         let bound = bound.and_then(|text| text.parse().ok());
         bound.unwrap_or_else(|| self.fail(&format!("the event {event} names no socket address")))
     }
@@ -311,7 +311,7 @@ mod tests {
         let mut running = shell(
             r#"echo noise >&2
                echo '{"event":"opened","id":1}' >&2
-               echo '{"event":"listening","local":["127.0.0.1:9"]}' >&2
+               echo '{"event":"listening","local":"127.0.0.1:9"}' >&2
                echo '{"event":"opened","id":2}' >&2; read wait"#,
         );
         assert_eq!(running.listening(), "127.0.0.1:9".parse().unwrap());
