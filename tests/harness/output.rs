@@ -8,8 +8,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// The most of one output that a report shows, at its begin and again at its end.
-const SHOWN: usize = 4 * 1024;
+/// The most of a text that a report shows, at its begin and again at its end.
+const SHOWN: usize = 2 * 1024;
+
+/// The same for what is no text: nobody reads more of it.
+const SHOWN_BINARY: usize = 128;
+
+/// Octets that are shown before a difference, and after it.
+const AROUND: usize = 64;
 
 /// The status and the outputs of a program that has ended. Assertions return it, to be chained.
 #[derive(Debug, Clone)]
@@ -61,12 +67,9 @@ impl Output {
     #[track_caller]
     pub fn stdout_is(&self, expected: impl AsRef<[u8]>) -> &Self {
         let expected = expected.as_ref();
-        assert!(
-            self.stdout == expected,
-            "standard output is not as expected, {} octets:\n{}\n{self}",
-            expected.len(),
-            shown(expected)
-        );
+        if self.stdout != expected {
+            panic!("{}\n{self}", difference(&self.stdout, expected));
+        }
         self
     }
 
@@ -138,17 +141,46 @@ pub(crate) fn report(
     writeln!(f, "--- stderr, {} octets:\n{}", stderr.len(), shown(stderr))
 }
 
-fn shown(bytes: &[u8]) -> String {
-    if bytes.len() <= 2 * SHOWN {
-        return bytes.escape_ascii().to_string().replace("\\n", "\n");
-    }
-    let (begin, rest) = bytes.split_at(SHOWN);
-    let (middle, end) = rest.split_at(rest.len() - SHOWN);
+/// Where two outputs begin to differ, and what each has there.
+fn difference(found: &[u8], expected: &[u8]) -> String {
+    let pairs = found.iter().zip(expected);
+    let same = pairs.take_while(|(one, other)| one == other).count();
+    let around = |bytes: &[u8]| {
+        let end = bytes.len().min(same + AROUND);
+        bytes[same.saturating_sub(AROUND)..end]
+            .escape_ascii()
+            .to_string()
+    };
     format!(
-        "{}\n... {} octets more ...\n{}",
-        shown(begin),
-        middle.len(),
-        shown(end)
+        "{} octets, expected {}; they differ at octet {same}:\n found    {}\n expected {}",
+        found.len(),
+        expected.len(),
+        around(found),
+        around(expected),
+    )
+}
+
+fn shown(bytes: &[u8]) -> String {
+    let is_text = std::str::from_utf8(bytes).is_ok();
+    let limit = if is_text { SHOWN } else { SHOWN_BINARY };
+    let escaped = |bytes: &[u8]| {
+        let text = bytes.escape_ascii().to_string();
+        if is_text {
+            text.replace("\\n", "\n")
+        } else {
+            text
+        }
+    };
+    if bytes.len() <= 2 * limit {
+        return escaped(bytes);
+    }
+    let (begin, rest) = bytes.split_at(limit);
+    let (middle, end) = rest.split_at(rest.len() - limit);
+    let left_out = middle.len();
+    format!(
+        "{}\n... {left_out} octets more ...\n{}",
+        escaped(begin),
+        escaped(end)
     )
 }
 
@@ -160,7 +192,7 @@ mod tests {
         Output {
             command: "true".into(),
             status: ExitStatus::from_raw(wait_status),
-            stdout: b"out\n\xff".to_vec(),
+            stdout: b"out\n".to_vec(),
             stderr: "err\n".into(),
             elapsed: Duration::ZERO,
         }
@@ -181,14 +213,24 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "--- stdout, 5 octets:\nout\n\\xff\n--- stderr, 4 octets:\nerr\n")]
+    #[should_panic(expected = "--- stdout, 4 octets:\nout\n\n--- stderr, 4 octets:\nerr\n")]
     fn a_failure_shows_both_outputs() {
         output(0).stderr_has("nothing of the kind");
     }
 
     #[test]
+    #[should_panic(
+        expected = "4 octets, expected 5; they differ at octet 2:\n found    out\\n\n expected ou+++"
+    )]
+    fn a_difference_is_shown_where_it_is() {
+        output(0).stdout_is("ou+++");
+    }
+
+    #[test]
     fn a_long_output_is_shown_in_part() {
         let text = shown(&vec![b'a'; 3 * SHOWN]);
-        assert!(text.contains("... 4096 octets more ..."), "{text}");
+        assert!(text.contains("... 2048 octets more ..."), "{text}");
+        let binary = shown(&vec![0xff; 3 * SHOWN]);
+        assert!(binary.len() < SHOWN, "{binary}");
     }
 }
