@@ -1,0 +1,74 @@
+//! Every kind of endpoint relayed to every other, generated from the catalog.
+//!
+//! Each scheme and role has a [`fixture`](fixtures): an address, and a real peer at its other end
+//! that talks, echoes, only gives or only takes. What must come of a pair follows from what its two
+//! peers are, never from which schemes they are: "no pair is special" is what this checks.
+//! A scheme without a fixture fails the test. What needs a terminal of the program itself
+//! (standard streams) or a kernel that is not here is listed with its reason.
+
+mod fixtures;
+mod peers;
+mod run;
+
+use std::sync::Arc;
+
+use wharf::catalog::SCHEMES;
+use wharf::socket::Role;
+use wharf::socket::scheme::StandsOn;
+
+use fixtures::{EXEMPT, FIXTURES, Fixture};
+
+/// Every scheme has a fixture for each of its roles, or a reason.
+#[test]
+fn every_scheme_is_in_the_matrix() {
+    for scheme in SCHEMES {
+        for (role, suffix) in [(Role::Client, ""), (Role::Server, "-listen")] {
+            let wraps = !matches!(scheme.stands_on, StandsOn::Nothing);
+            // The role of a layer that wraps follows its ground; one fixture each shows it.
+            if !scheme.roles.has(role) || (wraps && role == Role::Server) {
+                continue;
+            }
+            let name = format!("{}{suffix}", scheme.name);
+            let known = FIXTURES.iter().any(|f| f.name == name)
+                || EXEMPT.iter().any(|(exempt, _)| *exempt == name);
+            assert!(
+                known,
+                "{name} has no fixture: add one to tests/matrix/fixtures.rs"
+            );
+        }
+    }
+}
+
+/// All pairs, both ways round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_to_any() {
+    let places = Arc::new(tokio::sync::Semaphore::new(32));
+    let mut pairs = tokio::task::JoinSet::new();
+    for left in FIXTURES {
+        for right in FIXTURES {
+            let place = places.clone().acquire_owned().await.unwrap();
+            pairs.spawn(async move {
+                let _place = place;
+                let result = run::pair(left, right).await;
+                (left, right, result)
+            });
+        }
+    }
+    let mut failures = Vec::new();
+    let mut count = 0;
+    while let Some(ended) = pairs.join_next().await {
+        let (left, right, result): (&Fixture, &Fixture, Result<(), String>) = ended.unwrap();
+        count += 1;
+        if let Err(why) = result {
+            failures.push(format!("{} -> {}: {why}", left.name, right.name));
+        }
+    }
+    failures.sort();
+    assert!(
+        failures.is_empty(),
+        "{} of {count} pairs:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    println!("{count} pairs of {} kinds", FIXTURES.len());
+}
