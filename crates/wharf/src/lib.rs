@@ -36,3 +36,4 @@ pub use socket::env::Env;
 pub use socket::error::{Error, Kind, Op, Result};
 pub use socket::info::Info;
 pub use socket::listener::{Incoming, Listener};
+pub use wharf_proto::local::escape;

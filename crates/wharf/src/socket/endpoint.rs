@@ -86,6 +86,14 @@ impl Endpoint {
         })))
     }
 
+    /// The same endpoint at another port: for further listeners on a port that the kernel chose.
+    ///
+    /// # Errors
+    /// Kind `Usage`.
+    pub fn with_port(&self, port: u16) -> Result<Endpoint> {
+        Endpoint::build(self.address().clone().at_port(port))
+    }
+
     /// The address. That of a template has sample values in it.
     pub fn address(&self) -> &Address {
         &self.0.address

@@ -146,6 +146,15 @@ impl Address {
         self.authority().map(|a| (&a.host, a.port.as_ref()))
     }
 
+    /// The same address with another port, if it has an authority.
+    #[must_use]
+    pub(super) fn at_port(mut self, port: u16) -> Address {
+        if let Locator::Authority(authority) = &mut self.locator {
+            authority.port = Some(Port::Number(port));
+        }
+        self
+    }
+
     /// The path on this machine, in octets: its own, or the one that stands percent-encoded in the
     /// host because a layer above owns the URL path.
     pub fn local_path(&self) -> Option<&[u8]> {
