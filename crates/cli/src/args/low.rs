@@ -1,0 +1,304 @@
+//! What was typed, as flags and words: the *low* stage, checked word by word and not acted on.
+//!
+//! Every flag is declared here and nowhere else; help, the man page and the completions are made
+//! from these declarations. What the flags mean together is decided in `high.rs`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ipnet::IpNet;
+use wharf::socket::env::Override;
+
+use super::value;
+
+/// Relays between two endpoints of any layer of the network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wharf",
+    disable_help_subcommand = true,
+    disable_version_flag = true,
+    max_term_width = 100,
+    override_usage = "wharf [FLAGS] LEFT [RIGHT] [-- PROGRAM ARG...]\n       wharf COMMAND ...",
+    subcommand_help_heading = "Commands",
+    subcommand_value_name = "COMMAND"
+)]
+pub struct Low {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub sides: Sides,
+    #[command(flatten)]
+    pub relay: RelayFlags,
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+/// The two endpoints, as typed.
+#[derive(Debug, Default, Args)]
+pub struct Sides {
+    /// An address; alone it is the right side, and standard input and output are the left
+    #[arg(value_name = "LEFT")]
+    pub left: Option<OsString>,
+
+    /// The other address; it is opened anew for each connection to a left side that listens
+    #[arg(value_name = "RIGHT")]
+    pub right: Option<OsString>,
+
+    /// One word too many, kept to say what it was probably meant to be
+    #[arg(hide = true, value_name = "EXCESS")]
+    pub excess: Vec<OsString>,
+
+    /// A program and its arguments as the last side, without quoting: the same as exec:
+    #[arg(last = true, value_name = "PROGRAM ARG", allow_hyphen_values = true)]
+    pub program: Vec<OsString>,
+}
+
+/// Flags that every command understands.
+#[derive(Debug, Args)]
+pub struct CommonFlags {
+    /// Says more: once what was opened, twice how it was agreed on, three times the octets too
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "What is said")]
+    pub verbose: u8,
+
+    /// Says nothing but errors
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "verbose",
+        help_heading = "What is said"
+    )]
+    pub quiet: bool,
+
+    /// Events as JSON lines on standard error, or a command's answer as JSON (wharf help events)
+    #[arg(long, global = true, help_heading = "What is said")]
+    pub json: bool,
+
+    /// Uses IPv4 addresses of a name only
+    #[arg(
+        short = '4',
+        long = "ipv4",
+        global = true,
+        conflicts_with = "v6",
+        help_heading = "Names"
+    )]
+    pub v4: bool,
+
+    /// Uses IPv6 addresses of a name only
+    #[arg(short = '6', long = "ipv6", global = true, help_heading = "Names")]
+    pub v6: bool,
+
+    /// Looks up no names: hosts must be numbers (nc -n)
+    #[arg(short, long, global = true, help_heading = "Names")]
+    pub numeric: bool,
+
+    /// Answers a name itself; * is every host or port; may be repeated (curl --resolve)
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT:ADDR[,ADDR]",
+        value_parser = value::resolve,
+        help_heading = "Names"
+    )]
+    pub resolve: Vec<Override>,
+}
+
+/// Flags of a relay.
+#[derive(Debug, Args)]
+pub struct RelayFlags {
+    /// Serves one connection, then ends
+    #[arg(long, help_heading = "Serving")]
+    pub once: bool,
+
+    /// Connections at a time
+    #[arg(long, value_name = "N", value_parser = value::positive, help_heading = "Serving")]
+    pub max_connections: Option<usize>,
+
+    /// What a connection past --max-connections gets: it waits to be accepted, or is closed
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "wait",
+        help_heading = "Serving"
+    )]
+    pub when_full: WhenFull,
+
+    /// Serves only peers from there; may be repeated or a list
+    #[arg(
+        long,
+        value_name = "CIDR",
+        value_delimiter = ',',
+        value_parser = value::network,
+        help_heading = "Serving"
+    )]
+    pub allow: Vec<IpNet>,
+
+    /// Serves no peers from there, even where --allow does
+    #[arg(
+        long,
+        value_name = "CIDR",
+        value_delimiter = ',',
+        value_parser = value::network,
+        help_heading = "Serving"
+    )]
+    pub deny: Vec<IpNet>,
+
+    /// Threads, each with a listener of its own on the same port; one a processor by default
+    #[arg(long, value_name = "N", value_parser = value::workers, help_heading = "Serving")]
+    pub workers: Option<usize>,
+
+    /// Becomes this user once everything is bound
+    #[arg(long, value_name = "USER[:GROUP]", help_heading = "Serving")]
+    pub user: Option<String>,
+
+    /// How long what is open may go on after SIGTERM or SIGINT; a second signal ends at once
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = value::duration,
+        help_heading = "Ending"
+    )]
+    pub grace: Duration,
+
+    /// Ends a connection over which nothing came for so long, with exit code 5
+    #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = "Ending")]
+    pub idle_timeout: Option<Duration>,
+
+    /// After standard input ended, how long silence is waited for from a side that has no end
+    /// (UDP)
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "1s",
+        value_parser = value::duration,
+        help_heading = "Ending"
+    )]
+    pub wait: Duration,
+
+    /// After the left side ended, quits so long later (nc -q); a negative time or forever is the
+    /// default: the peer's end is waited for
+    #[arg(
+        long,
+        value_name = "TIME|forever",
+        allow_hyphen_values = true,
+        value_parser = value::quit_after,
+        help_heading = "Ending"
+    )]
+    pub quit_after: Option<value::QuitAfter>,
+
+    /// Passes on the end of standard input and goes on receiving, as OpenBSD nc -N does: that is
+    /// what wharf does anyway, so this flag changes nothing
+    #[arg(short = 'N', help_heading = "Ending")]
+    pub pass_end: bool,
+
+    /// Goes on although the peer has ended, until the other side ends too
+    #[arg(long, help_heading = "Ending")]
+    pub keep: bool,
+
+    /// Sends only: nothing is received, and it ends after the last octet is out (ncat --send-only)
+    #[arg(long, conflicts_with = "recv_only", help_heading = "Ending")]
+    pub send_only: bool,
+
+    /// Receives only: the left side is never read (ncat --recv-only, nc -d)
+    #[arg(long, help_heading = "Ending")]
+    pub recv_only: bool,
+
+    /// Exits with the status that this side ended with: of a command, a peer
+    #[arg(long, value_name = "SIDE", help_heading = "Ending")]
+    pub exit_from: Option<SideName>,
+
+    /// Ends lines with CR LF on the right side, CR LF left alone: the same as crlf+ before it
+    #[arg(short = 'C', long, help_heading = "Data")]
+    pub crlf: bool,
+
+    /// Puts the terminal into raw mode: each key goes to the peer at once, Ctrl-C too
+    #[arg(long, help_heading = "Data")]
+    pub raw: bool,
+
+    /// Octets a second at most, in each direction: 64KiB, 1MB/s
+    #[arg(long, value_name = "SIZE", value_parser = value::rate, help_heading = "Data")]
+    pub limit_rate: Option<u64>,
+
+    /// Says at the end (and at SIGUSR1) what was moved
+    #[arg(long, help_heading = "What is said")]
+    pub stats: bool,
+
+    /// Shows how far it has come, where standard error is a terminal
+    #[arg(long, help_heading = "What is said")]
+    pub progress: bool,
+
+    /// Explains what would be done, and opens nothing: the same as wharf explain
+    #[arg(long, help_heading = "What is said")]
+    pub dry_run: bool,
+}
+
+/// What a connection past the limit gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhenFull {
+    /// It waits to be accepted.
+    Wait,
+    /// It is accepted and closed.
+    Refuse,
+}
+
+/// The two sides as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SideName {
+    /// The first address.
+    Left,
+    /// The second address.
+    Right,
+}
+
+/// Everything but relaying.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Lists what can be opened, or tells all about one scheme
+    Endpoints {
+        /// Tells all about this scheme
+        scheme: Option<String>,
+        /// As the table of docs/endpoints.md
+        #[arg(long, conflicts_with = "scheme")]
+        markdown: bool,
+    },
+    /// Tells what would be done, layer by layer, and opens nothing
+    Explain {
+        #[command(flatten)]
+        sides: Sides,
+    },
+    /// Tells which ports are open (nc -z)
+    Probe(ProbeFlags),
+    /// Prints the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Prints the man page: wharf man | man -l -
+    Man,
+    /// Explains a topic: addresses, exit-codes, events, or a command
+    Help {
+        /// The topic
+        topic: Option<String>,
+    },
+    /// Prints the version
+    Version,
+}
+
+/// Flags of `wharf probe`.
+#[derive(Debug, Args)]
+pub struct ProbeFlags {
+    /// HOST:PORT, HOST:20-25,80, or any address that can be opened
+    #[arg(required = true, value_name = "ADDRESS")]
+    pub addresses: Vec<OsString>,
+
+    /// How many are tried at the same time
+    #[arg(long, value_name = "N", default_value = "64", value_parser = value::positive)]
+    pub parallel: usize,
+
+    /// How long an answer is waited for
+    #[arg(long, short = 'w', value_name = "TIME", default_value = "2s", value_parser = value::duration)]
+    pub timeout: Duration,
+}

@@ -1,0 +1,155 @@
+//! Arguments, in two stages: *low* is what was typed, checked word by word; *high* is what will run.
+//!
+//! Help and version come first and cannot fail, whatever else stands on the line. An error names
+//! what was typed and the nearest thing that could have been meant.
+
+pub mod habit;
+pub mod help;
+pub mod high;
+pub mod low;
+pub mod ports;
+pub mod value;
+
+use std::ffi::{OsStr, OsString};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use wharf::socket::units::nearest;
+use wharf::{Error, Result};
+
+pub use high::Job;
+pub use low::Low;
+
+/// The declaration of all flags and commands.
+pub fn command() -> clap::Command {
+    Low::command().version(env!("CARGO_PKG_VERSION"))
+}
+
+/// Reads the arguments; `words` does not contain the program's own name.
+///
+/// # Errors
+/// Kind `Usage`.
+pub fn read(words: &[OsString]) -> Result<Job> {
+    if let Some(wish) = help::wish(words) {
+        return Ok(Job::Tell(wish));
+    }
+    let name = std::iter::once(OsStr::new("wharf"));
+    let typed = name.chain(words.iter().map(OsString::as_os_str));
+    let matches = match command().try_get_matches_from(typed) {
+        Ok(matches) => matches,
+        // What is left of help after `help::wish`: a cluster of short flags such as -vh.
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            return Ok(Job::Tell(help::Wish::Short(help::command_of(words))));
+        }
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            return Ok(Job::Tell(help::Wish::Version));
+        }
+        Err(error) => return Err(plain(&error, words)),
+    };
+    if let Some((name, _)) = matches.subcommand() {
+        fits(name, &matches)?;
+    }
+    let low = Low::from_arg_matches(&matches).map_err(|error| plain(&error, words))?;
+    high::plan(low)
+}
+
+/// Refuses flags of a relay where a command has no use for them.
+fn fits(name: &str, matches: &ArgMatches) -> Result<()> {
+    let declared = command();
+    let given =
+        |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    for id in matches.ids().filter(given) {
+        let flag = declared.get_arguments().find(|arg| arg.get_id() == id);
+        let Some(flag) = flag.filter(|flag| !flag.is_global_set()) else {
+            continue;
+        };
+        if flag.is_positional() {
+            return Err(
+                Error::usage(format!("a command comes first, and {name} does not"))
+                    .hint(format!("wharf {name} ...")),
+            );
+        }
+        if name != "explain" {
+            let typed = flag
+                .get_long()
+                .map_or_else(|| id.to_string(), |long| format!("--{long}"));
+            return Err(
+                Error::usage(format!("{typed} means something only for a relay"))
+                    .hint(format!("wharf {name} -h")),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// An error of the parser in our words.
+fn plain(error: &clap::Error, words: &[OsString]) -> Error {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    let argument = text(ContextKind::InvalidArg).unwrap_or_default();
+    // "--wait <TIME>": what was typed is the flag alone.
+    let flag = argument.split(' ').next().unwrap_or_default().to_owned();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let here =
+        help::command_of(words).map_or_else(|| "wharf -h".into(), |c| format!("wharf {c} -h"));
+    match error.kind() {
+        ErrorKind::UnknownArgument => unknown(&flag, &here),
+        ErrorKind::ValueValidation => {
+            Error::usage(format!("{flag} {value}: {}", cause.unwrap_or_default()))
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            Error::usage(format!("{flag} wants a value")).hint(argument)
+        }
+        ErrorKind::InvalidValue => {
+            let words = text(ContextKind::ValidValue).unwrap_or_default();
+            let error = Error::usage(format!("{flag} {value}: one of {words} is wanted"));
+            match nearest(&value, words.split(", ")) {
+                Some(near) => error.hint(format!("{flag} {near}")),
+                None => error,
+            }
+        }
+        ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg).unwrap_or_default();
+            match flag == other.split(' ').next().unwrap_or_default() {
+                true => Error::usage(format!("{flag} is given twice")),
+                false => Error::usage(format!("{flag} and {other} exclude each other")),
+            }
+        }
+        ErrorKind::MissingRequiredArgument => {
+            Error::usage(format!("{argument} is missing")).hint(here)
+        }
+        ErrorKind::InvalidUtf8 => Error::usage("an argument is not UTF-8"),
+        _ => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            Error::usage(line.trim_start_matches("error: ")).hint(here)
+        }
+    }
+}
+
+/// A flag that does not exist: what nc, ncat and socat mean by it, or the nearest that does.
+fn unknown(flag: &str, here: &str) -> Error {
+    let error = Error::usage(format!("there is no flag {flag}"));
+    if let Some(way) = habit::way(flag) {
+        return error.hint(way);
+    }
+    let declared = command();
+    let subcommands = declared
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments);
+    let longs: Vec<String> = declared
+        .get_arguments()
+        .chain(subcommands)
+        .filter_map(clap::Arg::get_long)
+        .map(|long| format!("--{long}"))
+        .collect();
+    match nearest(flag, longs.iter().map(String::as_str)) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None => error.hint(here),
+    }
+}
