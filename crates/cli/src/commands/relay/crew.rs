@@ -1,0 +1,282 @@
+//! Workers: one event loop a thread, each with a listener of its own on the same port.
+//!
+//! The first one binds alone, so that a port in use is an error; its siblings join it then. When
+//! all have bound, privileges are given up and whoever supervises us is told that we are ready,
+//! before the first peer is accepted.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::Semaphore;
+use wharf::relay::{ServeOptions, Summary, serve};
+use wharf::socket::env::{Env, SharedPort, Shutdown, Stage, Stopper};
+use wharf::socket::info::SocketName;
+use wharf::socket::log::{Level, Log, Message};
+use wharf::socket::scheme::Listeners;
+use wharf::{Endpoint, Error, Kind, Op, Result};
+
+use super::Watcher;
+use crate::args::high::Relay;
+use crate::service;
+use crate::terminal::Voice;
+
+/// All workers of a run.
+pub struct Crew {
+    relay: Arc<Relay>,
+    voice: Arc<Voice>,
+    watcher: Arc<Watcher>,
+    stopper: Stopper,
+    shutdown: Shutdown,
+    workers: usize,
+    places: Arc<Semaphore>,
+    /// Listeners that have not bound yet.
+    unbound: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    siblings: Vec<JoinHandle<Result<Summary>>>,
+    /// Why the run cannot go on although its listener is bound.
+    failure: Option<Error>,
+}
+
+impl Crew {
+    /// A crew for `relay`; nothing is started yet.
+    pub fn new(
+        relay: Arc<Relay>,
+        voice: Arc<Voice>,
+        watcher: Arc<Watcher>,
+        stopper: Stopper,
+        shutdown: Shutdown,
+    ) -> Crew {
+        let sides = [&relay.left, &relay.right];
+        let listeners = sides.iter().filter(|side| side.is_listener()).count();
+        let most = relay
+            .options
+            .max_connections
+            .clamp(1, Semaphore::MAX_PERMITS);
+        Crew {
+            workers: workers(&relay, &voice),
+            places: Arc::new(Semaphore::new(most)),
+            unbound: AtomicUsize::new(listeners),
+            state: Mutex::default(),
+            relay,
+            voice,
+            watcher,
+            stopper,
+            shutdown,
+        }
+    }
+
+    /// What the first worker works with.
+    pub fn env(self: &Arc<Crew>) -> Env {
+        let shared = match self.workers {
+            1 => SharedPort::No,
+            _ => SharedPort::First,
+        };
+        let log = First(self.clone());
+        self.env_with(Arc::new(log), shared)
+    }
+
+    fn env_with(&self, log: Arc<dyn Log>, shared: SharedPort) -> Env {
+        let mut env = Env::new()
+            .with_log(log)
+            .with_shutdown(self.shutdown.clone());
+        env.names = self.relay.names.clone();
+        env.shared_port = shared;
+        env
+    }
+
+    /// How every worker serves: numbers and places are shared.
+    pub fn options(&self) -> ServeOptions {
+        ServeOptions {
+            places: Some(self.places.clone()),
+            ..self.relay.options.clone()
+        }
+    }
+
+    /// The listener of the first worker is bound.
+    fn bound(self: &Arc<Crew>, local: &[SocketName]) {
+        if self.unbound.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        if self.workers > 1
+            && let Err(error) = self.start_siblings(local)
+        {
+            return self.fail(error);
+        }
+        self.ready();
+    }
+
+    /// Everything is bound or open: privileges go, and the supervisor is told.
+    pub fn ready(&self) {
+        if let Some(user) = &self.relay.user
+            && let Err(error) = wharf_sys::account::drop_privileges(user)
+        {
+            let error = Error::io_while(Op::Bind, format_args!("become user {user}"), error)
+                .hint("--user needs root, or CAP_SETUID and CAP_SETGID");
+            return self.fail(error);
+        }
+        if let Err(error) = service::notify("READY=1") {
+            self.voice
+                .note(Level::Warn, &format!("systemd was not told: {error}"));
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        self.state().failure = Some(error);
+        self.stopper.advance(Stage::Stopping);
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the other workers and waits until each has bound; it is a matter of microseconds.
+    fn start_siblings(self: &Arc<Crew>, local: &[SocketName]) -> Result<()> {
+        let (left, right) = (
+            self.at_real_port(&self.relay.left, local)?,
+            self.at_real_port(&self.relay.right, local)?,
+        );
+        for number in 2..=self.workers {
+            let (tx, rx) = mpsc::channel();
+            let (crew, left, right) = (self.clone(), left.clone(), right.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || crew.sibling(left, right, tx))
+                .map_err(|error| Error::io_while(Op::Open, "a thread", error))?;
+            match (rx.recv(), self.relay.workers) {
+                (Ok(()), _) => self.state().siblings.push(thread),
+                // As many as were asked for, or an error; otherwise what we have will do.
+                (Err(_), asked) => {
+                    let error = match thread.join() {
+                        Ok(Err(error)) => error,
+                        _ => Error::new(Op::Listen, Kind::Bug, "a worker ended before it listened"),
+                    };
+                    if asked.is_some() {
+                        return Err(error);
+                    }
+                    let text = format!("one worker listens: a second cannot: {error}");
+                    self.voice.note(Level::Debug, &text);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The endpoint with the port that port 0 came to.
+    fn at_real_port(&self, endpoint: &Endpoint, local: &[SocketName]) -> Result<Endpoint> {
+        let port = local.first().and_then(SocketName::port);
+        match port.and_then(|port| u16::try_from(port).ok()) {
+            Some(port) if endpoint.is_listener() => endpoint.with_port(port),
+            _ => Ok(endpoint.clone()),
+        }
+    }
+
+    /// One further worker, on its own thread. `bound` is dropped, or told when it listens.
+    fn sibling(&self, left: Endpoint, right: Endpoint, bound: mpsc::Sender<()>) -> Result<Summary> {
+        let log = Sibling {
+            voice: self.voice.clone(),
+            bound: Mutex::new(Some(bound)),
+        };
+        let env = self.env_with(Arc::new(log), SharedPort::Sibling);
+        let runtime = super::runtime()?;
+        let options = self.options();
+        let serving = serve(left, right, &env, &options, self.watcher.clone());
+        let result = runtime.block_on(serving);
+        runtime.shutdown_background();
+        result
+    }
+
+    /// What the first worker came to, once the others have ended too. `None` if it was given up.
+    pub fn finish(&self, first: Option<Result<Summary>>) -> Option<Result<Summary>> {
+        let (siblings, failure) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.siblings), state.failure.take())
+        };
+        if let Some(error) = failure {
+            return Some(Err(error));
+        }
+        if first.as_ref()?.is_err() {
+            self.stopper.advance(Stage::Stopping);
+        }
+        for sibling in siblings {
+            match sibling.join() {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Some(Err(error)),
+                Err(_) => {
+                    return Some(Err(Error::new(Op::Accept, Kind::Bug, "a worker broke")));
+                }
+            }
+        }
+        first
+    }
+}
+
+/// How many workers there are: one a processor, where each can have a listener of its own.
+fn workers(relay: &Relay, voice: &Voice) -> usize {
+    let listening = match (relay.left.is_listener(), relay.right.is_listener()) {
+        (true, false) => Some(&relay.left),
+        (false, true) => Some(&relay.right),
+        _ => None,
+    };
+    let shareable = super::Kind::of(relay) == super::Kind::Many
+        && listening.is_some_and(|endpoint| endpoint.listeners() == Listeners::PerWorker);
+    match relay.workers {
+        Some(asked) if shareable => asked,
+        Some(asked) => {
+            if asked > 1 {
+                voice.note(
+                    Level::Info,
+                    "one worker is used: this listener cannot be shared",
+                );
+            }
+            1
+        }
+        None if shareable => std::thread::available_parallelism().map_or(1, NonZero::get),
+        None => 1,
+    }
+}
+
+/// The log of the first worker, which learns when the listener is bound.
+struct First(Arc<Crew>);
+
+impl Log for First {
+    fn message(&self, message: &Message<'_>) {
+        self.0.voice.message(message);
+        if let Message::Listening { local, .. } = message {
+            self.0.bound(local);
+        }
+    }
+
+    fn wants(&self, level: Level) -> bool {
+        self.0.voice.wants(level)
+    }
+}
+
+/// The log of a sibling: that it listens too is news to the first worker only.
+struct Sibling {
+    voice: Arc<Voice>,
+    bound: Mutex<Option<mpsc::Sender<()>>>,
+}
+
+impl Log for Sibling {
+    fn message(&self, message: &Message<'_>) {
+        if !matches!(message, Message::Listening { .. }) {
+            return self.voice.message(message);
+        }
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bound) = bound.take() {
+            // The first worker waits for this; it is there.
+            let _ = bound.send(());
+        }
+    }
+
+    fn wants(&self, level: Level) -> bool {
+        self.voice.wants(level)
+    }
+}

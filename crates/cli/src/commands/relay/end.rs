@@ -1,0 +1,116 @@
+//! How a run ends: what is said last, and the exit code.
+
+use wharf::relay::{Cause, Outcome, Side, Summary};
+use wharf::socket::channel::Status;
+use wharf::socket::scheme::Layer;
+use wharf::socket::units::format_size;
+use wharf::{Endpoint, Error, Kind as ErrorKind, Op, Result};
+
+use super::Kind;
+use super::tally::Tally;
+use crate::args::high::Relay;
+use crate::args::low::SideName;
+use crate::exit::Exit;
+use crate::terminal::voice::Form;
+use crate::terminal::{Event, Voice};
+
+/// Says what there is to say, and decides on the exit code. `ended` is `None` if the run was given
+/// up because it did not stop when told to.
+///
+/// # Errors
+/// What made the whole run fail.
+pub fn conclude(
+    relay: &Relay,
+    kind: Kind,
+    voice: &Voice,
+    tally: &Tally,
+    signal: Option<i32>,
+    ended: Option<Result<Summary>>,
+) -> Result<Exit> {
+    let mut totals = tally.totals();
+    totals.cut += totals.open;
+    let (exit, error) = match ended {
+        None => (Exit::Signal(signal.unwrap_or_default()), None),
+        Some(Err(error)) => (Exit::Failed(error.kind()), Some(error)),
+        Some(Ok(summary)) => match (summary.outcome, signal) {
+            (Some(outcome), signal) => of_one(relay, outcome, signal),
+            (None, Some(signal)) if totals.cut > 0 => (Exit::Signal(signal), None),
+            (None, _) => (Exit::Done, None),
+        },
+    };
+    let moved = kind == Kind::Many || totals.connections > 0;
+    let tells = voice.form() == Form::Json || moved && (kind == Kind::Many || voice.is_verbose());
+    if relay.stats {
+        voice.say(&Event::Stats { totals: &totals });
+    } else if tells || totals.cut + totals.lost > 0 && exit != Exit::StdoutClosed {
+        let totals = &totals;
+        voice.say(&Event::Ended { totals, exit });
+    }
+    match error {
+        Some(error) if exit == Exit::Failed(error.kind()) => Err(error),
+        _ => Ok(exit),
+    }
+}
+
+/// What the only connection of a run means for the run.
+fn of_one(relay: &Relay, outcome: Outcome, signal: Option<i32>) -> (Exit, Option<Error>) {
+    if outcome.cause == Cause::Stopped
+        && let Some(signal) = signal
+    {
+        return (Exit::Signal(signal), None);
+    }
+    let asked = match relay.exit_from {
+        Some(SideName::Left) => outcome.status(Side::Left),
+        Some(SideName::Right) => outcome.status(Side::Right),
+        None => None,
+    };
+    if let Some(status) = asked {
+        return (Exit::Status(status.code), None);
+    }
+    let lost = outcome.lost();
+    let failed = |error: Error| (Exit::Failed(error.kind()), Some(error));
+    if let Some(error) = outcome.error {
+        return failed(error);
+    }
+    match outcome.cause {
+        Cause::Closed(side) if is_stdio(endpoint(relay, side)) => (Exit::StdoutClosed, None),
+        Cause::Closed(side) if lost > 0 => {
+            let text = format!("it takes no more; {} were not delivered", format_size(lost));
+            let at = endpoint(relay, side).address_text();
+            failed(Error::new(Op::Send, ErrorKind::Broken, text).at(at, None))
+        }
+        Cause::Status(side) => match outcome.status(side) {
+            // What a command of ours ends with is told by --exit-from, and no failure of the relay.
+            Some(status) if !status.ok && !is_local(endpoint(relay, side)) => {
+                failed(not_ok(status, endpoint(relay, side)))
+            }
+            _ => (Exit::Done, None),
+        },
+        _ => (Exit::Done, None),
+    }
+}
+
+fn not_ok(status: &Status, endpoint: &Endpoint) -> Error {
+    Error::new(Op::Recv, ErrorKind::Status, status.text.clone()).at(endpoint.address_text(), None)
+}
+
+fn endpoint(relay: &Relay, side: Side) -> &Endpoint {
+    match side {
+        Side::Left => &relay.left,
+        Side::Right => &relay.right,
+    }
+}
+
+fn is_stdio(endpoint: &Endpoint) -> bool {
+    endpoint
+        .layers()
+        .last()
+        .is_some_and(|layer| layer.scheme.name == "stdio")
+}
+
+fn is_local(endpoint: &Endpoint) -> bool {
+    endpoint
+        .layers()
+        .last()
+        .is_some_and(|layer| layer.scheme.layer == Layer::Local)
+}

@@ -1,0 +1,125 @@
+//! `wharf LEFT RIGHT`: opens, listens, relays, and says how it ended.
+//!
+//! One event loop does the work, or one a worker where a listener can be shared (`crew.rs`).
+//! Nothing that a run does not need is started: no thread, no runtime of several.
+
+mod crew;
+mod end;
+mod tally;
+mod watcher;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wharf::relay::{Summary, serve};
+use wharf::socket::env::{Env, Shutdown, Stage};
+use wharf::socket::scheme::Reopen;
+use wharf::{Error, Op, Result};
+
+use self::crew::Crew;
+pub use self::tally::Tally;
+use self::watcher::Watcher;
+use crate::args::high::Relay;
+use crate::exit::Exit;
+use crate::signals::{self, Caught};
+use crate::terminal::{Event, Voice, progress};
+
+/// How long connections that were told to stop may take to do so; it is a matter of microseconds
+/// unless a side is still being opened.
+const LAST_CHANCE: Duration = Duration::from_millis(200);
+
+/// Runs the relay to its end.
+///
+/// # Errors
+/// A side could not be opened, or could not be listened with.
+pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
+    let (stopper, shutdown) = Shutdown::pair();
+    let tally = Arc::new(Tally::new());
+    let kind = Kind::of(&relay);
+    let watcher = Arc::new(Watcher::new(&relay, voice.clone(), tally.clone(), kind));
+    let relay = Arc::new(relay);
+    let crew = Arc::new(Crew::new(
+        relay.clone(),
+        voice.clone(),
+        watcher.clone(),
+        stopper.clone(),
+        shutdown.clone(),
+    ));
+    let runtime = runtime()?;
+    let caught = Caught::default();
+    let signals = signals::Watch {
+        stopper,
+        caught: caught.clone(),
+        drains: kind == Kind::Many,
+        grace: relay.options.relay.grace,
+    };
+    let (say, sums) = (voice.clone(), tally.clone());
+    let inside = runtime.enter();
+    signals.start(move || {
+        let totals = &sums.totals();
+        say.say(&Event::Stats { totals });
+    })?;
+    if relay.progress {
+        progress::start(&voice, tally.clone());
+    }
+    drop(inside);
+    watcher.when_open(&crew);
+    let ended = runtime.block_on(async {
+        let env = crew.env();
+        let options = crew.options();
+        let (left, right) = (relay.left.clone(), relay.right.clone());
+        stoppable(serve(left, right, &env, &options, watcher), &env).await
+    });
+    let ended = crew.finish(ended);
+    // A thread that reads a file or a terminal for us may never come back; nobody waits for it.
+    runtime.shutdown_background();
+    end::conclude(&relay, kind, &voice, &tally, caught.signal(), ended)
+}
+
+/// How many connections a run is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One: nothing listens, or the other side can be opened once, or once was asked for.
+    One,
+    /// As many as come.
+    Many,
+}
+
+impl Kind {
+    fn of(relay: &Relay) -> Kind {
+        let (left, right) = (&relay.left, &relay.right);
+        let listens = left.is_listener() || right.is_listener();
+        let once = |endpoint: &wharf::Endpoint| {
+            !endpoint.is_listener() && endpoint.reopen() == Reopen::Once
+        };
+        match listens && !relay.options.once && !once(left) && !once(right) {
+            true => Kind::Many,
+            false => Kind::One,
+        }
+    }
+}
+
+/// An event loop for one thread.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::io_while(Op::Open, "an event loop", error))
+}
+
+/// Serves until done, or until what was told to stop at once had its last chance; `None` then.
+async fn stoppable(
+    serving: impl Future<Output = Result<Summary>>,
+    env: &Env,
+) -> Option<Result<Summary>> {
+    let mut shutdown = env.shutdown.clone();
+    let late = async {
+        shutdown.reached(Stage::Stopping).await;
+        tokio::time::sleep(LAST_CHANCE).await;
+    };
+    tokio::select! {
+        biased;
+        result = serving => Some(result),
+        () = late => None,
+    }
+}

@@ -1,0 +1,89 @@
+//! What becomes of each connection: counted, said, and looked into if that is wanted.
+
+use std::sync::{Arc, OnceLock};
+
+use wharf::relay::{Counters, Outcome, Refusal, Watch};
+use wharf::socket::log::Level;
+use wharf::{Error, Info};
+
+use super::Kind;
+use super::crew::Crew;
+use super::tally::Tally;
+use crate::args::high::Relay;
+use crate::terminal::{Event, Voice};
+
+/// Watches the connections of all workers.
+pub struct Watcher {
+    voice: Arc<Voice>,
+    tally: Arc<Tally>,
+    kind: Kind,
+    /// Who waits for everything to be open; the crew holds us, and we do not hold it up.
+    crew: OnceLock<std::sync::Weak<Crew>>,
+    listens: bool,
+}
+
+impl Watcher {
+    /// A watcher of the connections of `relay`.
+    pub fn new(relay: &Relay, voice: Arc<Voice>, tally: Arc<Tally>, kind: Kind) -> Watcher {
+        Watcher {
+            voice,
+            tally,
+            kind,
+            crew: OnceLock::new(),
+            listens: relay.left.is_listener() || relay.right.is_listener(),
+        }
+    }
+
+    /// Tells `crew` when both sides are open, where nothing listens.
+    pub fn when_open(&self, crew: &Arc<Crew>) {
+        // Once a run.
+        let _ = self.crew.set(Arc::downgrade(crew));
+    }
+}
+
+impl Watch for Watcher {
+    fn opened(&self, id: u64, left: &Info, right: &Info, counters: &Arc<Counters>) {
+        self.tally.opened(id, counters, left.size.or(right.size));
+        self.voice.say(&Event::Opened { id, left, right });
+        if !self.listens
+            && let Some(crew) = self.crew.get().and_then(std::sync::Weak::upgrade)
+        {
+            crew.ready();
+        }
+    }
+
+    fn closed(&self, id: u64, outcome: &Outcome) {
+        self.tally.closed(id, outcome);
+        self.voice.say(&Event::Closed { id, outcome });
+        if self.kind == Kind::Many
+            && let Some(error) = &outcome.error
+        {
+            self.voice.say(&Event::Failed { id, error });
+        }
+    }
+
+    fn failed(&self, id: u64, error: &Error) {
+        self.tally.failed();
+        // The only connection of a run ends it, and the error is said then.
+        if self.kind == Kind::Many {
+            self.voice.say(&Event::Failed { id, error });
+        }
+    }
+
+    fn refused(&self, peer: &Info, why: Refusal) {
+        self.tally.refused();
+        self.voice.say(&Event::Refused { peer, why });
+    }
+
+    fn full(&self, open: usize) {
+        let text = format!(
+            "{open} connections are open, as many as --max-connections allows; further ones wait"
+        );
+        self.voice.note(Level::Info, &text);
+    }
+
+    fn paused(&self, error: &Error) {
+        self.voice
+            .note(Level::Warn, &format!("accepting pauses: {error}"));
+    }
+}

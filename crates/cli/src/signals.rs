@@ -1,0 +1,81 @@
+//! Signals: what SIGINT and SIGTERM mean for a run, and SIGUSR1.
+//!
+//! A listener stops accepting and drains what is open for the grace; without one, or with a person
+//! at the other end, the run ends at once. A second signal ends at once in any case.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use wharf::socket::env::{Stage, Stopper};
+use wharf::{Error, Op, Result};
+
+use crate::service;
+
+/// The first signal that asked for an end, if one did.
+#[derive(Clone, Debug, Default)]
+pub struct Caught(Arc<AtomicI32>);
+
+impl Caught {
+    /// Its number.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|number| *number != 0)
+    }
+}
+
+/// Turns signals into the wish to stop.
+pub struct Watch {
+    /// Whom to tell.
+    pub stopper: Stopper,
+    /// Where to note it.
+    pub caught: Caught,
+    /// Whether what is open is drained first.
+    pub drains: bool,
+    /// How long that may take.
+    pub grace: Duration,
+}
+
+impl Watch {
+    /// Watches in a task of the present event loop; `stats` is called at SIGUSR1.
+    ///
+    /// # Errors
+    /// The handlers cannot be installed.
+    pub fn start(self, stats: impl Fn() + Send + 'static) -> Result<()> {
+        let handler = |kind| {
+            signal(kind).map_err(|error| Error::io_while(Op::Open, "a signal handler", error))
+        };
+        let mut interrupt = handler(SignalKind::interrupt())?;
+        let mut terminate = handler(SignalKind::terminate())?;
+        let mut usr1 = handler(SignalKind::user_defined1())?;
+        tokio::spawn(async move {
+            loop {
+                let kind = tokio::select! {
+                    _ = interrupt.recv() => SignalKind::interrupt(),
+                    _ = terminate.recv() => SignalKind::terminate(),
+                    _ = usr1.recv() => {
+                        stats();
+                        continue;
+                    }
+                };
+                self.stop(kind.as_raw_value());
+            }
+        });
+        Ok(())
+    }
+
+    fn stop(&self, number: i32) {
+        if self.caught.0.swap(number, Ordering::Relaxed) != 0 || !self.drains {
+            self.stopper.advance(Stage::Stopping);
+            return;
+        }
+        // Whoever supervises us may be gone; then nobody needs to know.
+        let _ = service::notify("STOPPING=1");
+        self.stopper.advance(Stage::Draining);
+        let (stopper, grace) = (self.stopper.clone(), self.grace);
+        tokio::spawn(async move {
+            tokio::time::sleep(grace).await;
+            stopper.advance(Stage::Stopping);
+        });
+    }
+}
