@@ -1,0 +1,10 @@
+//! What the program does, a file a command. Each takes its part of the job and gives how it ended.
+
+pub mod completions;
+pub mod endpoints;
+pub mod explain;
+pub mod help;
+pub mod man;
+pub mod probe;
+pub mod relay;
+pub mod sheet;

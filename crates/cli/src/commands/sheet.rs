@@ -1,0 +1,205 @@
+//! What is told of one scheme, from its descriptor alone: roles, privilege, options, examples.
+//!
+//! `wharf endpoints SCHEME`, `--help` and the man page print it. Every option gets an example that
+//! parses, made of the scheme's own; a test of the whole catalog sees to that.
+
+use std::fmt::Write;
+
+use wharf::catalog::CATALOG;
+use wharf::socket::options::{OptionKind, OptionSpec};
+use wharf::socket::scheme::{Layer, PortRule, Roles, Scheme, Shape, StandsOn};
+
+/// An address in which the option is used.
+pub fn example(scheme: &Scheme, spec: &OptionSpec) -> String {
+    let option = match value(spec) {
+        Some(value) => format!("{}={value}", spec.name),
+        None => spec.name.to_owned(),
+    };
+    let (mut stack, rest) = match scheme.example.split_once([':', '#']) {
+        Some((stack, _)) => (stack.to_owned(), &scheme.example[stack.len()..]),
+        None => (scheme.example.to_owned(), ""),
+    };
+    let listens = stack.ends_with("-listen");
+    match spec.roles {
+        Roles::Server if !listens => stack.push_str("-listen"),
+        Roles::Client if listens => stack.truncate(stack.len() - "-listen".len()),
+        _ => {}
+    }
+    // The options of the example would only distract; those of a command stand before it.
+    if matches!(scheme.shape, Shape::Command { .. }) && scheme.is_ground() {
+        let command = match rest.strip_prefix('#') {
+            Some(options) => options.split_once(':').map_or("", |(_, command)| command),
+            None => rest.trim_start_matches(':'),
+        };
+        return format!("{stack}#{option}:{command}");
+    }
+    let place = rest.split('#').next().unwrap_or_default();
+    format!("{stack}{place}#{option}")
+}
+
+/// A value of the option's kind: its default, or one that shows the shape.
+fn value(spec: &OptionSpec) -> Option<String> {
+    let sample = match spec.kind {
+        OptionKind::Flag => return None,
+        OptionKind::Integer { min, max } => return Some(integer(spec, min, max)),
+        OptionKind::Choice(words) => words.first().copied().unwrap_or_default(),
+        OptionKind::Text => "TEXT",
+        OptionKind::Secret => "SECRET",
+        OptionKind::Path => "/PATH",
+        OptionKind::Duration => "5s",
+        OptionKind::Size => "64KiB",
+        OptionKind::Count => "3",
+        OptionKind::List => "[A,B]",
+        OptionKind::Mode => "660",
+        OptionKind::Bind => "127.0.0.1",
+        OptionKind::Address => "[netns://NAME]",
+    };
+    Some(
+        spec.default
+            .filter(|default| !default.is_empty())
+            .unwrap_or(sample)
+            .to_owned(),
+    )
+}
+
+fn integer(spec: &OptionSpec, min: i64, max: i64) -> String {
+    match spec.default {
+        Some(default) => default.to_owned(),
+        None => 1.clamp(min, max).to_string(),
+    }
+}
+
+/// What is said of an option in one line: what it does, its values, its default, where it counts.
+pub fn option_line(spec: &OptionSpec) -> String {
+    let mut line = spec.help.to_owned();
+    match spec.kind {
+        OptionKind::Integer { min, max } => {
+            let _ = write!(line, "; {min} to {max}");
+        }
+        OptionKind::Choice(words) => {
+            let _ = write!(line, "; {}", words.join(", "));
+        }
+        _ => {}
+    }
+    if let Some(default) = spec.default {
+        let _ = write!(line, " (default {default})");
+    }
+    match spec.roles {
+        Roles::Both => {}
+        Roles::Client => line.push_str(" (opening)"),
+        Roles::Server => line.push_str(" (listening)"),
+    }
+    line
+}
+
+/// The name with what stands for its value: `timeout=TIME`.
+pub fn option_name(spec: &OptionSpec) -> String {
+    match spec.kind {
+        OptionKind::Flag => spec.name.to_owned(),
+        // The words stand in the line of help.
+        OptionKind::Choice(_) => format!("{}=WORD", spec.name),
+        kind => format!("{}={}", spec.name, kind.placeholder()),
+    }
+}
+
+/// Everything about one scheme, as text with line ends.
+pub fn text(scheme: &Scheme) -> String {
+    let mut out = format!("{}: {}\n\n", scheme.name, scheme.summary);
+    for (name, value) in facts(scheme) {
+        let _ = writeln!(out, "  {name:<11} {value}");
+    }
+    if scheme.specs().next().is_some() {
+        out.push_str("\nOptions, each after # and separated by commas:\n");
+        options(&mut out, scheme);
+    }
+    out
+}
+
+/// The options with their examples, indented.
+pub fn options(out: &mut String, scheme: &Scheme) {
+    for spec in scheme.specs() {
+        let _ = writeln!(out, "  {}", option_name(spec));
+        let _ = writeln!(out, "      {}", option_line(spec));
+        let _ = writeln!(out, "      {}", example(scheme, spec));
+    }
+}
+
+/// The facts of a scheme in words, by name.
+pub fn facts(scheme: &Scheme) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("example", scheme.example.to_owned())];
+    facts.push(("written", form(scheme)));
+    if !scheme.aliases.is_empty() {
+        facts.push(("also", scheme.aliases.join(", ")));
+    }
+    facts.push(("layer", scheme.layer.to_string()));
+    facts.push(("roles", roles(scheme).to_owned()));
+    facts.push(("gives", scheme.gives.name().to_owned()));
+    match scheme.stands_on {
+        StandsOn::Nothing => {}
+        StandsOn::Stream { usual } => {
+            facts.push(("stands on", format!("any stream, {usual} if none is named")));
+        }
+        StandsOn::Packets { usual } => {
+            facts.push((
+                "stands on",
+                format!("any packets, {usual} if none is named"),
+            ));
+        }
+    }
+    facts.push(("standard", scheme.standard.to_owned()));
+    facts.push(("privilege", scheme.privilege.unwrap_or("none").to_owned()));
+    facts
+}
+
+/// What it can do, in words.
+pub fn roles(scheme: &Scheme) -> &'static str {
+    match scheme.roles {
+        Roles::Client => "opens",
+        Roles::Server => "listens",
+        Roles::Both => "opens and listens",
+    }
+}
+
+/// How its addresses are written.
+pub fn form(scheme: &Scheme) -> String {
+    let name = match scheme.roles {
+        Roles::Client => scheme.name.to_owned(),
+        Roles::Server => format!("{}-listen", scheme.name),
+        Roles::Both => format!("{}[-listen]", scheme.name),
+    };
+    if !scheme.is_ground() {
+        return format!("{name}+LOWER, or {name}://HOST:PORT");
+    }
+    match scheme.shape {
+        Shape::Authority {
+            port: PortRule::Absent,
+        } => format!("{name}://HOST"),
+        Shape::Authority {
+            port: PortRule::Required,
+        } => format!("{name}://HOST:PORT"),
+        Shape::Authority {
+            port: PortRule::Default(_),
+        } => format!("{name}://HOST[:PORT]"),
+        Shape::Path => format!("{name}:PATH"),
+        Shape::Name {
+            what,
+            optional: true,
+        } => format!("{name}:[{what}]"),
+        Shape::Name {
+            what,
+            optional: false,
+        } => format!("{name}:{what}"),
+        Shape::Command { optional: true } => format!("{name}[#OPTIONS]:[COMMAND]"),
+        Shape::Command { optional: false } => format!("{name}[#OPTIONS]:COMMAND"),
+        Shape::Nothing => format!("{name}:"),
+    }
+}
+
+/// The schemes of one layer, as the catalog lists them.
+pub fn of_layer(layer: Layer) -> impl Iterator<Item = &'static Scheme> {
+    CATALOG
+        .schemes
+        .iter()
+        .copied()
+        .filter(move |scheme| scheme.layer == layer)
+}
