@@ -162,7 +162,8 @@ pub trait Packets: Send + Unpin {
     fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<Got>>;
 
     /// Sends from the front of `batch` and removes what was sent; ready when at least one packet
-    /// went out or was refused for good. A refusal is an error and removes its packet too.
+    /// went out or was refused for good. A refusal is an error and removes its packet too; it comes
+    /// alone, after those that went out before it were reported.
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>>;
 
     /// Waits until what was sent has left this process.

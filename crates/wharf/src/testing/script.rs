@@ -20,6 +20,9 @@ use crate::socket::channel::{self, Channel, End, Profile};
 use crate::socket::info::Info;
 use crate::socket::packets::{Batch, Facts, Got};
 
+/// The longest packet, unless the script says otherwise.
+const MAX_LEN: usize = 65_535;
+
 /// One thing that the peer does.
 #[derive(Debug)]
 enum Step {
@@ -418,16 +421,23 @@ impl channel::Packets for Actor {
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         let mut state = self.peer.state();
         state.advance(cx);
+        let max_len = state.script.max_len.unwrap_or(MAX_LEN);
         let mut sent = 0;
         while let Some(packet) = batch.front() {
-            if let Some(kind) = state.refusal {
-                batch.pop_front();
-                return Poll::Ready(Err(kind.into()));
+            let too_long = packet.data.len() > max_len;
+            let refusal = state
+                .refusal
+                .or(too_long.then_some(io::ErrorKind::InvalidInput));
+            match refusal {
+                // What went out is told before what was refused.
+                Some(_) if sent > 0 => break,
+                Some(kind) => {
+                    batch.pop_front();
+                    return Poll::Ready(Err(kind.into()));
+                }
+                None if state.allowance == Some(0) => break,
+                None => state.hear(cx, packet.data, 1),
             }
-            if state.allowance == Some(0) {
-                break;
-            }
-            state.hear(cx, packet.data, 1);
             batch.pop_front();
             sent += 1;
         }
@@ -443,7 +453,7 @@ impl channel::Packets for Actor {
     }
 
     fn max_len(&self) -> usize {
-        self.peer.state().script.max_len.unwrap_or(65_535)
+        self.peer.state().script.max_len.unwrap_or(MAX_LEN)
     }
 
     fn unsent(&self) -> Option<usize> {

@@ -120,18 +120,22 @@ impl channel::Packets for Packets {
             queue.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
+        let mut sent = 0;
         while queue.packets.len() < queue.capacity
             && let Some(packet) = batch.front()
         {
-            let too_long = packet.data.len() > self.max_len;
-            if !too_long {
-                let packet = (packet.data.to_vec(), packet.facts);
-                queue.packets.push_back(packet);
-            }
-            batch.pop_front();
-            if too_long {
+            if packet.data.len() > self.max_len {
+                // What went out is told before what was refused.
+                if sent > 0 {
+                    break;
+                }
+                batch.pop_front();
                 return Poll::Ready(Err(io::ErrorKind::InvalidInput.into()));
             }
+            let packet = (packet.data.to_vec(), packet.facts);
+            queue.packets.push_back(packet);
+            batch.pop_front();
+            sent += 1;
         }
         wake(&mut queue.reader);
         Poll::Ready(Ok(()))
