@@ -1,26 +1,54 @@
-//! What is not data, passed from one side of a relay to the other.
+//! What is not data, passed from one side of a relay to the other, in order.
+//!
+//! Where the other side has no room, the next one waits for it, and nothing more is taken from its
+//! giver meanwhile.
 
 use std::task::{Context, Poll};
 
-use tokio::sync::mpsc::error::TrySendError;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::OwnedPermit;
+use tokio::sync::mpsc::error::{SendError, TrySendError};
 
 use super::party::Party;
 use crate::socket::control::Control;
 use crate::socket::env::Env;
 use crate::socket::log::{Level, Message};
 
+/// A control that the other side had no room for, and the room that it waits for.
+pub(super) struct Waiting {
+    control: Control,
+    room: BoxFuture<'static, Result<OwnedPermit<Control>, SendError<()>>>,
+}
+
+impl Waiting {
+    pub(super) fn is_stderr(&self) -> bool {
+        matches!(self.control, Control::Stderr(_))
+    }
+}
+
 /// Passes on what is not data. Standard error that the other side does not take goes to the log.
-pub(super) fn pass(cx: &mut Context<'_>, from: &mut Party, to: &mut Party, env: &Env) {
+///
+/// Ready when nothing is there to be passed on; pending while something waits for room.
+pub(super) fn poll_pass(
+    cx: &mut Context<'_>,
+    from: &mut Party,
+    to: &mut Party,
+    env: &Env,
+) -> Poll<()> {
     let Some(source) = &mut from.control else {
-        return;
+        return Poll::Ready(());
     };
     loop {
-        let control = match from.waiting.take() {
-            Some(control) => control,
-            None => match source.rx.poll_recv(cx) {
-                Poll::Ready(Some(control)) => control,
-                _ => return,
-            },
+        if let Some(waiting) = &mut from.waiting {
+            let room = std::task::ready!(waiting.room.as_mut().poll(cx));
+            // Who has gone meanwhile needs it no more.
+            if let (Ok(permit), Some(waiting)) = (room, from.waiting.take()) {
+                permit.send(waiting.control);
+            }
+            from.waiting = None;
+        }
+        let Poll::Ready(Some(control)) = source.rx.poll_recv(cx) else {
+            return Poll::Ready(());
         };
         let takes = to.control.as_ref().filter(|port| match &control {
             Control::Stderr(_) => port.takes_stderr,
@@ -29,9 +57,8 @@ pub(super) fn pass(cx: &mut Context<'_>, from: &mut Party, to: &mut Party, env: 
         match (takes, control) {
             (Some(port), control) => {
                 if let Err(TrySendError::Full(control)) = port.tx.try_send(control) {
-                    // The next wake-up of this relay tries again.
-                    from.waiting = Some(control);
-                    return;
+                    let room = Box::pin(port.tx.clone().reserve_owned());
+                    from.waiting = Some(Box::new(Waiting { control, room }));
                 }
             }
             (None, Control::Stderr(data)) => {

@@ -77,6 +77,8 @@ struct Kept {
 pub(super) struct Direction {
     pub(super) state: State,
     kept: Kept,
+    /// Octets that were written and that closing took back, because nobody acknowledged them.
+    pub(super) discarded: u64,
     /// Something was written and not flushed.
     unflushed: bool,
     pace: Option<Pace>,
@@ -92,6 +94,7 @@ impl Direction {
         Direction {
             state,
             kept: Kept::default(),
+            discarded: 0,
             unflushed: false,
             pace,
             oversize,
@@ -111,6 +114,11 @@ impl Direction {
             State::Ending(end) | State::Held(end) | State::Done(end) => Some(end),
             _ => None,
         }
+    }
+
+    /// Octets that were read and did not arrive.
+    pub(super) fn lost(&self) -> u64 {
+        self.kept_octets() + self.discarded
     }
 
     /// Octets that were read and not written.
@@ -169,7 +177,7 @@ impl Direction {
                 {
                     let n = ready!(poll_write(cx, stream.as_mut(), rest))?;
                     self.kept.written += n;
-                    self.moved(n, counters);
+                    self.moved_late(n, counters);
                 }
                 if self.kept.written > 0 {
                     self.kept.octets = Vec::new();
@@ -180,7 +188,7 @@ impl Direction {
                     if !rest.is_empty() {
                         let n = ready!(poll_write(cx, stream.as_mut(), rest))?;
                         self.kept.offset += n;
-                        self.moved(n, counters);
+                        self.moved_late(n, counters);
                         continue;
                     }
                     self.kept.offset = 0;
@@ -199,7 +207,7 @@ impl Direction {
                     for _ in self.kept.batch.len()..before {
                         counters.add_packet();
                     }
-                    self.moved(sent, counters);
+                    self.moved_late(sent, counters);
                 }
             }
         }
@@ -236,6 +244,12 @@ impl Direction {
     fn moved(&mut self, octets: usize, counters: &FlowCounters) {
         counters.add_octets(octets);
         self.unflushed = true;
+    }
+
+    /// The same for what was kept, which moves long after it was read.
+    fn moved_late(&mut self, octets: usize, counters: &FlowCounters) {
+        self.moved(octets, counters);
+        self.moved_at = Instant::now();
     }
 
     /// Reads once and writes as much of it as the receiving side takes.

@@ -14,6 +14,8 @@ mod report;
 mod serve;
 mod settle;
 mod silence;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;
@@ -60,13 +62,13 @@ pub async fn relay(
     let started = Instant::now();
     let mut pair = pair::Pair::new(left, right, options, counters.clone());
     let verdict = pair.run(env).await;
-    pair.settle(&verdict, options.grace, counters).await;
+    pair.settle(&verdict, env).await;
     let flow = |direction: &direction::Direction, counters: &FlowCounters| Flow {
         octets: counters.octets(),
         packets: counters.packets(),
         dropped: counters.dropped(),
         end: direction.end().cloned(),
-        lost: direction.kept_octets(),
+        lost: direction.lost(),
     };
     let there = flow(&pair.there, &counters.there);
     let back = flow(&pair.back, &counters.back);

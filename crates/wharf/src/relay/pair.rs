@@ -92,8 +92,8 @@ impl Pair {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, env: &Env) -> Poll<Verdict> {
-        controls::pass(cx, &mut self.left, &mut self.right, env);
-        controls::pass(cx, &mut self.right, &mut self.left, env);
+        // What waits for room wakes this relay by itself.
+        let _ = self.poll_controls(cx, env);
         for (side, result) in [
             (Side::Left, self.poll_direction(cx, Side::Left)),
             (Side::Right, self.poll_direction(cx, Side::Right)),
@@ -108,6 +108,30 @@ impl Pair {
             return Poll::Ready(verdict);
         }
         self.poll_timers(cx)
+    }
+
+    /// Passes on what is not data; ready when none of it is left.
+    fn poll_controls(&mut self, cx: &mut Context<'_>, env: &Env) -> Poll<()> {
+        let Pair { left, right, .. } = self;
+        let there = controls::poll_pass(cx, left, right, env);
+        let back = controls::poll_pass(cx, right, left, env);
+        if there.is_ready() && back.is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Passes on what is left at the end. Only standard error is worth waiting for then.
+    pub(super) fn poll_last_words(&mut self, cx: &mut Context<'_>, env: &Env) -> Poll<()> {
+        let passed = self.poll_controls(cx, env);
+        let words = [&self.left, &self.right].iter().any(|party| {
+            party
+                .waiting
+                .as_ref()
+                .is_some_and(|waiting| waiting.is_stderr())
+        });
+        if words { passed } else { Poll::Ready(()) }
     }
 
     /// Polls the direction whose source is `from`.

@@ -1,8 +1,9 @@
 //! One side of a relay: a channel without what only opening needs, so that an idle relay is small.
 
+use super::controls::Waiting;
 use super::direction::Half;
 use crate::socket::channel::{Channel, Io, Profile};
-use crate::socket::control::{Control, ControlPort};
+use crate::socket::control::ControlPort;
 
 /// One side.
 pub(super) struct Party {
@@ -11,7 +12,7 @@ pub(super) struct Party {
     pub(super) address: String,
     pub(super) control: Option<ControlPort>,
     /// A control that the other side had no room for.
-    pub(super) waiting: Option<Control>,
+    pub(super) waiting: Option<Box<Waiting>>,
 }
 
 impl Party {

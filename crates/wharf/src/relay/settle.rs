@@ -17,6 +17,7 @@ use super::pair::{Pair, Verdict};
 use super::party::Party;
 use super::report::{Cause, FlowCounters, Side};
 use crate::socket::channel::{End, Io};
+use crate::socket::env::Env;
 use crate::socket::packets::{Batch, Got};
 
 /// How often an acknowledgement is looked for, at first and at most: the kernel has no event for it.
@@ -25,18 +26,16 @@ const LAST_LOOK: Duration = Duration::from_millis(100);
 
 impl Pair {
     /// Ends both sides as the verdict says.
-    pub(super) async fn settle(
-        &mut self,
-        verdict: &Verdict,
-        grace: Duration,
-        counters: &super::report::Counters,
-    ) {
+    pub(super) async fn settle(&mut self, verdict: &Verdict, env: &Env) {
         let deadline = Instant::now()
             + if verdict.cause == Cause::Stopped {
                 Duration::ZERO
             } else {
-                grace
+                self.options.grace
             };
+        // The last words of a command may have come with its end.
+        let last_words = std::future::poll_fn(|cx| self.poll_last_words(cx, env));
+        let _ = tokio::time::timeout_at(deadline, last_words).await;
         let gone = match verdict.cause {
             Cause::Reset(side) | Cause::Closed(side) | Cause::Failed(side) => Some(side),
             _ => None,
@@ -49,6 +48,7 @@ impl Pair {
             right,
             there,
             back,
+            counters,
             ..
         } = self;
         let (gone_left, gone_right) = (gone == Some(Side::Left), gone == Some(Side::Right));
@@ -89,26 +89,30 @@ async fn close(
     if gone {
         return;
     }
-    let told = matches!(inward.state, State::Done(_)) && *end == End::Fin;
+    let told = matches!(&inward.state, State::Done(done) if done == end);
+    let resets = matches!(end, End::Reset | End::Truncated);
     let orderly = async {
         std::future::poll_fn(|cx| {
             let mut half = side.half();
             std::task::ready!(inward.poll_kept(cx, &mut half, counters))?;
             std::task::ready!(poll_flush(cx, &mut half))?;
-            if told || *end == End::Reset || *end == End::Truncated {
+            if told || resets {
                 return Poll::Ready(Ok(()));
             }
             poll_finish(cx, &mut half, end)
         })
         .await?;
-        if unread || *end == End::Reset || *end == End::Truncated {
+        if unread || resets {
             acknowledged(side).await;
         }
         Ok::<(), std::io::Error>(())
     };
     // Whoever does not take it in time, or fails now, is closed without it; it counts as lost.
-    let _ = tokio::time::timeout_at(deadline, orderly).await;
-    if matches!(end, End::Reset | End::Truncated) {
+    let closed = tokio::time::timeout_at(deadline, orderly).await;
+    if closed.is_err() && (unread || resets) {
+        inward.discarded = side.unsent().unwrap_or(0) as u64;
+    }
+    if resets {
         let _ = std::future::poll_fn(|cx| poll_finish(cx, &mut side.half(), end)).await;
     }
 }

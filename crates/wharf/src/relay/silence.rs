@@ -73,13 +73,13 @@ impl Pair {
         };
         let silence = [Side::Left, Side::Right].into_iter().find_map(|side| {
             // The other side ended, and this one cannot be told and has no end of its own.
-            let (from_it, to_it) = match side {
+            let (to_it, from_it) = match side {
                 Side::Left => (&self.back, &self.there),
                 Side::Right => (&self.there, &self.back),
             };
-            let ended = matches!(from_it.state, State::Done(_));
+            let ended = matches!(to_it.state, State::Done(_));
             let endless = self.side(side).profile.finish == Finish::None;
-            (ended && endless && to_it.state == State::Moving && !self.options.keep)
+            (ended && endless && from_it.state == State::Moving && !self.options.keep)
                 .then(|| (moved + self.options.wait, Due::Silence(side)))
         });
         [idle, quit, silence]
