@@ -19,7 +19,7 @@ use crate::socket::resolve::resolve;
 use crate::socket::scheme::{
     Build, Layer, Listeners, Parts, PortRule, Reopen, Roles, Scheme, Shape, StandsOn,
 };
-use crate::socket::stack::{Ground, VIA};
+use crate::socket::stack::{Ground, PLACE};
 
 /// `tcp`
 pub static SCHEME: Scheme = Scheme {
@@ -35,27 +35,29 @@ pub static SCHEME: Scheme = Scheme {
     owns_path: false,
     uses: &[],
     privilege: None,
-    options: &[&[
-        OptionSpec::new(
-            "timeout",
-            OptionKind::Duration,
-            "gives up connecting after so long",
-        )
-        .default("10s")
-        .client(),
-        OptionSpec::flag("nodelay", "sends small writes at once"),
-        OptionSpec::new(
-            "backlog",
-            OptionKind::Integer {
-                min: 1,
-                max: 65_535,
-            },
-            "connections that may wait to be accepted",
-        )
-        .default("1024")
-        .server(),
-        VIA,
-    ]],
+    options: &[
+        &[
+            OptionSpec::new(
+                "timeout",
+                OptionKind::Duration,
+                "gives up connecting after so long",
+            )
+            .default("10s")
+            .client(),
+            OptionSpec::flag("nodelay", "sends small writes at once"),
+            OptionSpec::new(
+                "backlog",
+                OptionKind::Integer {
+                    min: 1,
+                    max: 65_535,
+                },
+                "connections that may wait to be accepted",
+            )
+            .default("1024")
+            .server(),
+        ],
+        PLACE,
+    ],
     standard: "RFC 9293",
     summary: "a reliable stream of octets over IP",
     example: "tcp://example.com:80",

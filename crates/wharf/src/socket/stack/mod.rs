@@ -21,6 +21,7 @@ use super::net::Net;
 use super::options::{OptionKind, OptionSpec};
 use super::scheme::{Build, Parts, Scheme, StandsOn};
 use super::settings::Settings;
+use super::units::percent_encode;
 
 /// The lowest layer of a stack: it opens something by itself.
 pub trait Ground: Send + Sync {
@@ -117,11 +118,19 @@ pub const GENERAL: &[OptionSpec] = &[
     OptionSpec::flag("reconnect", "opens again when the peer ends, and goes on").client(),
 ];
 
-/// The option that says where sockets are opened.
-pub const VIA: OptionSpec = OptionSpec::new(
+/// The options that say where sockets are opened, for the schemes that open some.
+pub const PLACE: &[OptionSpec] = &[VIA, NETNS];
+
+const VIA: OptionSpec = OptionSpec::new(
     "via",
     OptionKind::Address,
     "opens its sockets there: a network namespace (netns://NAME)",
+);
+
+const NETNS: OptionSpec = OptionSpec::new(
+    "netns",
+    OptionKind::Text,
+    "short for via=[netns://NAME]: a name, a process or a path",
 );
 
 impl Stack {
@@ -161,8 +170,8 @@ impl Stack {
                 settings,
                 role: *role,
             };
-            if let Some(text) = settings.text(VIA.name) {
-                via = Some(net_of(text, address)?);
+            if let Some(text) = place(settings)? {
+                via = Some(net_of(&text, address)?);
             }
             let built = match scheme.build {
                 Build::Ground(build) => build(&parts).map(|g| bottom = Some(Bottom::Ground(g))),
@@ -350,6 +359,21 @@ fn check_kind(upper: &Scheme, lower: &Channel) -> Result<()> {
         wanted.name(),
         lower.profile.kind.name()
     )))
+}
+
+/// The address of the place where a layer opens its sockets, if its options say one.
+fn place(settings: &Settings) -> Result<Option<String>> {
+    match (settings.text(VIA.name), settings.text(NETNS.name)) {
+        (Some(_), Some(_)) => Err(Error::usage(
+            "via and netns both say where sockets are opened",
+        )),
+        (Some(via), None) => Ok(Some(via.to_owned())),
+        (None, Some(name)) => Ok(Some(format!(
+            "netns://{}",
+            percent_encode(name.as_bytes(), b"?#[]@:")
+        ))),
+        (None, None) => Ok(None),
+    }
 }
 
 /// Builds the place that a `via=` names. Chains nest: the inner address may have a `via=` too.

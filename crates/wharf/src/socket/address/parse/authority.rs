@@ -35,6 +35,12 @@ impl Parser<'_> {
         }
         let host = match (host, role) {
             (Host::Missing, Role::Server) => Host::V4(Ipv4Addr::LOCALHOST),
+            // A ground that owns the path may be all path: netns:///run/netns/blue.
+            (Host::Missing, Role::Client)
+                if has_path && layers.last().is_some_and(|ground| ground.owns_path) =>
+            {
+                Host::Missing
+            }
             (Host::Missing, Role::Client) => {
                 return Err(self.wrong(place.at, "a host is missing").hint(format!(
                     "to listen: {top}-listen://{0}, to reach this machine: {top}://localhost{0}",
