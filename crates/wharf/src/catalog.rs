@@ -2,7 +2,7 @@
 
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
-use crate::{Endpoint, framing, local, transport};
+use crate::{Endpoint, framing, local, network, transport};
 
 /// Every scheme, by layer and then by how often it is wanted.
 pub static SCHEMES: &[&Scheme] = &[
@@ -13,6 +13,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &framing::records::CHUNK,
     &framing::crlf::SCHEME,
     &transport::tcp::SCHEME,
+    &network::netns::SCHEME,
     &local::stdio::SCHEME,
     &local::exec::EXEC,
     &local::exec::SHELL,

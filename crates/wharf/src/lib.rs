@@ -23,6 +23,7 @@
 pub mod catalog;
 pub mod framing;
 pub mod local;
+pub mod network;
 pub mod observe;
 pub mod relay;
 pub mod socket;

@@ -1,3 +1,5 @@
 //! The transport layer: TCP, UDP, Unix and VM sockets.
 
+mod bind;
+mod options;
 pub mod tcp;

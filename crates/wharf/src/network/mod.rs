@@ -1,0 +1,3 @@
+//! The network layer: places where sockets are opened.
+
+pub mod netns;

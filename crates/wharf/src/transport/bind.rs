@@ -1,0 +1,106 @@
+//! Taking a local address, and saying why it cannot be had.
+//!
+//! Sources: bind(2), ip(7), capabilities(7). Shared by the transports that have ports. What is asked of
+//! `/proc` is asked in the network namespace of the socket, so callers stand inside it.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::Socket;
+use wharf_sys::owner::{self, Transport};
+
+use crate::socket::error::{Error, Kind, Op};
+
+/// Binds `socket` to `address`.
+///
+/// # Errors
+/// An [`Error`] inside: who has the address, or what it takes to get it.
+pub(super) fn bind(socket: &Socket, address: SocketAddr, transport: Transport) -> io::Result<()> {
+    socket
+        .bind(&address.into())
+        .map_err(|error| explain(error, address, transport).into())
+}
+
+/// The address to bind to before connecting to `peer`, for what `bind=` says.
+///
+/// # Errors
+/// Kind `Usage` if the families differ.
+pub(super) fn source_for(
+    peer: SocketAddr,
+    (address, port): (Option<IpAddr>, u16),
+) -> Result<SocketAddr, Error> {
+    let address = match (address, peer) {
+        (None, SocketAddr::V4(_)) => Ipv4Addr::UNSPECIFIED.into(),
+        (None, SocketAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+        (Some(address), _) => address,
+    };
+    if address.is_ipv4() != peer.is_ipv4() {
+        return Err(other_family(address, peer.ip()));
+    }
+    let mut source = SocketAddr::new(address, port);
+    // A link-local address means something only together with its link.
+    if let (SocketAddr::V6(source), SocketAddr::V6(peer)) = (&mut source, peer)
+        && source.ip().is_unicast_link_local()
+    {
+        source.set_scope_id(peer.scope_id());
+    }
+    Ok(source)
+}
+
+/// What `bind=` names cannot reach the peer.
+pub(super) fn other_family(ours: IpAddr, peer: IpAddr) -> Error {
+    let reason = format!("bind={ours} cannot reach {peer}, which is of another family");
+    Error::new(Op::Bind, Kind::Usage, reason)
+}
+
+/// Whether it failed because the machine has no IPv6 at all (a kernel without it, or switched off).
+pub(super) fn is_without_ipv6(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// Whether it failed because the machine lacks that one address.
+pub(super) fn is_lacking(error: &io::Error) -> bool {
+    let told = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>());
+    let cause =
+        told.and_then(|error| std::error::Error::source(error)?.downcast_ref::<io::Error>());
+    let missing = cause.is_some_and(|cause| cause.kind() == io::ErrorKind::AddrNotAvailable);
+    missing || is_without_ipv6(error)
+}
+
+/// Says why `address` cannot be had.
+pub(super) fn explain(error: io::Error, address: SocketAddr, transport: Transport) -> Error {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let holder = match owner::of_port(address, transport) {
+                Some(owner) => format!("{} (process {})", owner.name, owner.pid),
+                None => "another socket".into(),
+            };
+            Error::new(
+                Op::Bind,
+                Kind::Local,
+                format!("{address} is taken by {holder}"),
+            )
+            .because(error)
+            .hint("end it, or choose another port; port 0 takes any that is free")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            let reason = format!("{} is no address of this machine", address.ip());
+            Error::new(Op::Bind, Kind::Local, reason)
+                .because(error)
+                .hint("ip address lists them; #freebind takes it all the same")
+        }
+        io::ErrorKind::PermissionDenied if port != 0 && port < 1024 => {
+            let reason = format!("port {port} is below 1024 and needs CAP_NET_BIND_SERVICE");
+            Error::new(Op::Bind, Kind::Privilege, reason)
+                .because(error)
+                .hint(
+                    "sudo setcap cap_net_bind_service=+ep $(command -v wharf), \
+                     or choose a port from 1024 on",
+                )
+        }
+        _ => Error::io_while(Op::Bind, address, error),
+    }
+}
