@@ -1,0 +1,7 @@
+//! The `wharf` program as a person meets it: each test runs the real binary, with real peers.
+//!
+//! A module is a section of the checklist of what experienced users expect.
+//! Not here: every pair of endpoints (`matrix`), long conversations with other tools (`interop`).
+
+mod closing;
+mod eof;
