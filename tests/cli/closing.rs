@@ -5,13 +5,26 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use wharf_tests::need::Tool;
+use wharf_tests::peer::Nginx;
+use wharf_tests::program::Stdout;
 use wharf_tests::tcp::Ending;
-use wharf_tests::{Running, Signal, pattern, proc, tcp, wait, wharf};
+use wharf_tests::{Running, Signal, pattern, proc, require, tcp, wait, wharf};
 
 /// A gigabyte, as the checklist has it.
 const MUCH: u64 = 1 << 30;
 
-/// A relay that listens, and what stands behind it.
+/// Starts `wharf MORE... --json tcp-listen://127.0.0.1:0 tcp://BEHIND`, and tells where it listens.
+#[track_caller]
+fn listen_before(behind: SocketAddr, more: &[&str]) -> (Running, SocketAddr) {
+    let right = format!("tcp://{behind}");
+    let words = ["--json", "tcp-listen://127.0.0.1:0", &right];
+    let mut wharf = wharf(more.iter().copied().chain(words)).spawn();
+    let front = wharf.listening();
+    (wharf, front)
+}
+
+/// A relay, and what stands behind it.
 struct Relay {
     wharf: Running,
     front: SocketAddr,
@@ -19,14 +32,10 @@ struct Relay {
 }
 
 impl Relay {
-    /// Starts `wharf MORE... --json tcp-listen://127.0.0.1:0 tcp://BEHIND`.
     #[track_caller]
     fn start(more: &[&str]) -> Self {
         let (behind, address) = tcp::listen();
-        let right = format!("tcp://{address}");
-        let words = ["--json", "tcp-listen://127.0.0.1:0", &right];
-        let mut wharf = wharf(more.iter().copied().chain(words)).spawn();
-        let front = wharf.listening();
+        let (wharf, front) = listen_before(address, more);
         Self {
             wharf,
             front,
@@ -69,6 +78,49 @@ fn a_client_goes_on_after_its_server_has_finished() {
     client.write_all(&pattern::bytes(2_000_000)).unwrap();
     tcp::finish(&client);
     assert_eq!(pattern::check(&mut server), 2_000_000);
+}
+
+#[test]
+fn other_tools_keep_their_half_close() {
+    require!(Tool::NC, Tool::NCAT, Tool::SOCAT);
+    // Each is told to wait for the answer in its own words; wharf between them needs no telling.
+    let clients = [
+        (Tool::NC, "-N HOST PORT"),
+        (Tool::NCAT, "HOST PORT"),
+        (Tool::SOCAT, "-t60 - TCP4:HOST:PORT"),
+    ];
+    for (tool, words) in clients {
+        let server = Tool::NC.with(["-N", "-l", "127.0.0.1", "0"]);
+        let mut server = server.stdin_held().spawn();
+        let behind = SocketAddr::from(([127, 0, 0, 1], server.tcp_port()));
+        let (_wharf, front) = listen_before(behind, &[]);
+        let port = front.port().to_string();
+        let words = words.replace("HOST", "127.0.0.1").replace("PORT", &port);
+        let mut client = tool.with(words.split(' ')).stdin_held().spawn();
+        client.send("request\n");
+        assert_eq!(server.line(), "request");
+        client.close_stdin();
+        server.send("answer\n");
+        assert_eq!(client.line(), "answer");
+        server.close_stdin();
+        server.finish().code(0);
+        client.finish().code(0).stdout_is("answer\n");
+    }
+}
+
+#[test]
+fn curl_gets_a_large_file_from_nginx() {
+    require!(Tool::NGINX, Tool::CURL);
+    let folder = tempfile::tempdir().unwrap();
+    let nginx = Nginx::files(folder.path());
+    let mut file = std::fs::File::create(folder.path().join("html/file")).unwrap();
+    std::io::copy(&mut pattern::Source::new(100_000_000), &mut file).unwrap();
+    let behind = SocketAddr::from(([127, 0, 0, 1], nginx.port()));
+    let (_wharf, front) = listen_before(behind, &[]);
+    let url = format!("http://{front}/file");
+    let mut curl = Tool::CURL.with(["-sS", &url]).stdout(Stdout::Held).spawn();
+    assert_eq!(pattern::check(curl.take_stdout()), 100_000_000);
+    curl.finish().code(0).quiet();
 }
 
 #[test]
