@@ -1,11 +1,11 @@
 //! Octets to and from a connected socket without waiting, whatever the socket's own mode.
 //!
-//! Sources: recv(2), send(2). `MSG_DONTWAIT` leaves `O_NONBLOCK` alone, which an inherited socket
+//! Sources: recv(2), send(2), sendmsg(2). `MSG_DONTWAIT` leaves `O_NONBLOCK` alone, which an inherited socket
 //! shares with other processes; `MSG_NOSIGNAL` makes a broken connection an error and no SIGPIPE.
 //! Not here: pipes and terminals, which have no such flags (`descriptor::reopen`).
 
-use rustix::net::{RecvFlags, SendFlags};
-use std::io;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 
 /// Receives up to `buf.len()` octets. 0 is the end of the stream, unless `buf` is empty.
@@ -23,12 +23,19 @@ pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
 /// `WouldBlock` if the send buffer is full; `BrokenPipe` if this side is shut down or the peer
 /// is gone; `ConnectionReset`; others of send(2).
 pub fn send(fd: impl AsFd, buf: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(
-        fd,
-        buf,
-        SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
-    )?)
+    Ok(rustix::net::send(fd, buf, SEND)?)
 }
+
+/// Sends several pieces in their order, as one; returns how many octets the kernel took.
+///
+/// # Errors
+/// Those of [`send`].
+pub fn send_vectored(fd: impl AsFd, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    let mut control = SendAncillaryBuffer::default();
+    Ok(rustix::net::sendmsg(fd, bufs, &mut control, SEND)?)
+}
+
+const SEND: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +63,16 @@ mod tests {
             send(&two, b"x").unwrap_err().kind(),
             io::ErrorKind::BrokenPipe
         );
+    }
+
+    #[test]
+    fn pieces_go_as_one() {
+        let (one, two) = UnixStream::pair().unwrap();
+        let pieces = [&b"ab"[..], b"", b"c"].map(IoSlice::new);
+        assert_eq!(send_vectored(&two, &pieces).unwrap(), 3);
+        let mut buf = [0; 8];
+        assert_eq!(recv(&one, &mut buf).unwrap(), 3);
+        assert_eq!(&buf[..3], b"abc");
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod local;
 pub mod network;
 pub mod observe;
 pub mod relay;
+pub mod security;
 pub mod socket;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -4,8 +4,8 @@
 //! It reads and writes with `MSG_DONTWAIT`, so that an inherited socket keeps its own mode.
 //! Not here: options and names of a family (each transport), datagrams (`transport/udp`).
 
-use std::io;
-use std::os::fd::AsFd;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -90,15 +90,16 @@ impl AsyncRead for StreamSocket {
     }
 }
 
-impl AsyncWrite for StreamSocket {
-    fn poll_write(
-        self: Pin<&mut Self>,
+impl StreamSocket {
+    /// Sends with `send` as soon as the kernel has room.
+    fn poll_send(
+        &self,
         cx: &mut Context<'_>,
-        data: &[u8],
+        mut send: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
             let mut guard = ready!(self.fd.poll_write_ready(cx))?;
-            match guard.try_io(|fd| wharf_sys::stream::send(fd.get_ref().as_fd(), data)) {
+            match guard.try_io(|fd| send(fd.get_ref().as_fd())) {
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 // A reset that comes after the peer's FIN is told as a broken pipe (tcp(7)); what we
                 // sent did not arrive all the same.
@@ -109,6 +110,28 @@ impl AsyncWrite for StreamSocket {
                 Err(_would_block) => {}
             }
         }
+    }
+}
+
+impl AsyncWrite for StreamSocket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |fd| wharf_sys::stream::send(fd, data))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |fd| wharf_sys::stream::send_vectored(fd, pieces))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
