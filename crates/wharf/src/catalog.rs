@@ -2,7 +2,7 @@
 
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
-use crate::{Endpoint, framing, local, network, transport};
+use crate::{Endpoint, framing, local, network, security, transport};
 
 /// Every scheme, by layer and then by how often it is wanted.
 pub static SCHEMES: &[&Scheme] = &[
@@ -12,6 +12,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &framing::records::LEN32,
     &framing::records::CHUNK,
     &framing::crlf::SCHEME,
+    &security::tls::SCHEME,
     &transport::tcp::SCHEME,
     &network::netns::SCHEME,
     &local::stdio::SCHEME,

@@ -1,0 +1,3 @@
+//! The security layer: TLS over any stream.
+
+pub mod tls;
