@@ -4,6 +4,7 @@
 //! scheduling are the test's: nothing happens but what is polled.
 //! Not here: a peer that misbehaves in time (`script.rs`).
 
+pub mod endpoint;
 pub mod packets;
 
 use std::collections::VecDeque;
