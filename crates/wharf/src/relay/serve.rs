@@ -21,7 +21,7 @@ use crate::socket::channel::Channel;
 use crate::socket::endpoint::Endpoint;
 use crate::socket::env::{Env, Stage};
 use crate::socket::error::{Error, Kind, Op, Result};
-use crate::socket::info::SocketName;
+use crate::socket::info::{Info, SocketName};
 use crate::socket::listener::{Asked, Incoming, Listener};
 use crate::socket::scheme::Reopen;
 
@@ -140,6 +140,7 @@ pub async fn serve(
         env: env.clone(),
         options: Arc::new(options.clone()),
         watch,
+        refused: Arc::default(),
     };
     let mut server = Server {
         job,
@@ -148,6 +149,7 @@ pub async fn serve(
         summary: Summary::default(),
     };
     server.run(listener, other, options.once || only).await?;
+    server.summary.refused = server.job.refused.load(Ordering::Relaxed);
     Ok(server.summary)
 }
 
@@ -216,6 +218,8 @@ struct Job {
     env: Env,
     options: Arc<ServeOptions>,
     watch: Arc<dyn Watch>,
+    /// Peers that were turned away.
+    refused: Arc<AtomicU64>,
 }
 
 struct Server {
@@ -342,12 +346,12 @@ impl Job {
     /// The accepted channel, and the one that it is joined with.
     async fn open(&self, incoming: Incoming, partner: Partner) -> Result<(Channel, Channel)> {
         let asked = self.handshake(incoming).await?;
-        let far = match partner {
-            Partner::Open(endpoint) => endpoint.connect(&self.env, Some(&asked.info)).await,
-            Partner::Peer(peer) => match self.handshake(*peer).await {
-                Ok(peer) => peer.reply(Ok(&asked.info)).await,
-                Err(error) => Err(error),
-            },
+        let mut shutdown = self.env.shutdown.clone();
+        let far = tokio::select! {
+            far = self.open_far(partner, &asked.info) => far,
+            () = shutdown.reached(Stage::Stopping) => {
+                Err(Error::new(Op::Connect, Kind::Broken, "stopped before it was open"))
+            }
         };
         match far {
             Ok(far) => Ok((asked.reply(Ok(&far.info)).await?, far)),
@@ -359,6 +363,13 @@ impl Job {
                 }
                 Err(error)
             }
+        }
+    }
+
+    async fn open_far(&self, partner: Partner, near: &Info) -> Result<Channel> {
+        match partner {
+            Partner::Open(endpoint) => endpoint.connect(&self.env, Some(near)).await,
+            Partner::Peer(peer) => self.handshake(*peer).await?.reply(Ok(near)).await,
         }
     }
 
@@ -377,6 +388,12 @@ impl Job {
                 .at(address, None))
             }
         }
+    }
+
+    async fn refuse(&self, incoming: Incoming, why: Refusal) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.watch.refused(incoming.info(), why);
+        incoming.refuse().await;
     }
 
     /// Whether a peer may come in at all.
@@ -418,8 +435,7 @@ async fn accept(
             match places.clone().try_acquire_owned() {
                 Ok(place) => Some((incoming, place)),
                 Err(_) => {
-                    job.watch.refused(incoming.info(), Refusal::Full);
-                    incoming.refuse().await;
+                    job.refuse(incoming, Refusal::Full).await;
                     None
                 }
             }
@@ -433,8 +449,7 @@ async fn accept_one(listener: &mut Listener, job: &Job) -> Incoming {
         match listener.accept().await {
             Ok(incoming) if job.admits(incoming.info().peer.as_ref()) => return incoming,
             Ok(incoming) => {
-                job.watch.refused(incoming.info(), Refusal::Denied);
-                incoming.refuse().await;
+                job.refuse(incoming, Refusal::Denied).await;
             }
             Err(error) => {
                 job.watch.paused(&error);

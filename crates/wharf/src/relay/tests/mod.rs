@@ -7,6 +7,8 @@ mod controls;
 mod ends;
 mod packets;
 mod pressure;
+mod serve;
+mod server;
 mod silence;
 
 use std::sync::Arc;
