@@ -230,6 +230,26 @@ impl Stack {
     /// # Errors
     /// What the failing layer says, with its name where it is not the only one.
     pub async fn connect(&self, cx: Cx<'_>) -> Result<Channel> {
+        self.connect_up_to(self.wraps.len(), cx).await
+    }
+
+    /// Opens only what stands below the topmost layer of this scheme: for who wants to look at what
+    /// that layer would do. Also gives the layer.
+    ///
+    /// # Errors
+    /// Kind `Usage` if there is no such layer above a ground; what the failing layer says.
+    pub async fn connect_below(&self, scheme: &Scheme, cx: Cx<'_>) -> Result<(Channel, &Layer)> {
+        let layer = self.layers.iter().find(|layer| layer.scheme == scheme);
+        let below = self.wraps.iter().rposition(|(own, _)| *own == scheme);
+        let Some((layer, below)) = layer.zip(below) else {
+            let reason = format!("there is no layer {} in this address", scheme.name);
+            return Err(Error::usage(reason).at(cx.at, None));
+        };
+        Ok((self.connect_up_to(below, cx).await?, layer))
+    }
+
+    /// Opens the ground and `count` layers above it.
+    async fn connect_up_to(&self, count: usize, cx: Cx<'_>) -> Result<Channel> {
         let cx = Cx {
             net: self.via.as_ref().unwrap_or(cx.net),
             ..cx
@@ -239,14 +259,14 @@ impl Stack {
             .last()
             .map(|l| l.scheme.name)
             .filter(|_| self.layers.len() > 1);
-        self.prepare(cx).await?;
+        self.prepare(count, cx).await?;
         let mut channel = self
             .ground()?
             .connect(cx)
             .await
             .map_err(|e| e.at(cx.at, name))?;
         cx.at.clone_into(&mut channel.info.address);
-        for (scheme, wrap) in &self.wraps {
+        for (scheme, wrap) in self.wraps.iter().take(count) {
             check_kind(scheme, &channel).map_err(|e| e.at(cx.at, None))?;
             channel = wrap
                 .wrap(channel, cx)
@@ -265,15 +285,15 @@ impl Stack {
             net: self.via.as_ref().unwrap_or(cx.net),
             ..cx
         };
-        self.prepare(cx).await?;
+        self.prepare(self.wraps.len(), cx).await?;
         self.ground()?
             .listen(cx)
             .await
             .map_err(|e| e.at(cx.at, None))
     }
 
-    async fn prepare(&self, cx: Cx<'_>) -> Result<()> {
-        for (scheme, wrap) in &self.wraps {
+    async fn prepare(&self, count: usize, cx: Cx<'_>) -> Result<()> {
+        for (scheme, wrap) in self.wraps.iter().take(count) {
             let prepared = wrap.prepare(cx).await;
             prepared.map_err(|e| e.at(cx.at, Some(scheme.name)))?;
         }
