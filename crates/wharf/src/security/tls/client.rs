@@ -18,7 +18,7 @@ use super::options::{Options, Trust};
 use super::ready::{keylog, protocol_versions, unusable};
 use super::roots::{self, Line};
 use super::stream::Below;
-use super::verify::{OurCertificate, ServerTrust, ServerVerifier, watched};
+use super::verify::{OurCertificate, ServerTrust, ServerVerifier, Shown, watched};
 use crate::socket::error::{Error, Kind, Op, Result};
 
 /// Servers whose sessions are remembered: one endpoint calls one, or the few behind one name.
@@ -110,7 +110,7 @@ fn chains(
     Ok(builder.build()?)
 }
 
-/// Agrees with the server.
+/// Agrees with the server. Also returns what the server has shown.
 ///
 /// # Errors
 /// Kinds `Tls` and `Auth`, with the reason in words; those of the layer below.
@@ -118,24 +118,22 @@ pub(super) async fn connect(
     config: &Arc<ClientConfig>,
     options: &Options,
     below: Below,
-) -> Result<TlsStream<Below>> {
+) -> (Result<TlsStream<Below>>, Shown) {
     // Where there is no name at all, it is neither sent nor checked.
     let nobody = ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into());
     let name = options.sni.as_ref().or(options.name.as_ref());
     let name = name.cloned().unwrap_or(nobody);
     let connecting = TlsConnector::from(config.clone()).connect(name, below);
     let (result, shown) = watched(connecting.into_fallible()).await;
-    match result {
-        Ok(stream) => Ok(stream.into()),
-        Err((error, below)) => Err(handshake(
-            error,
-            &Scene {
-                role: options.role,
-                trust: &options.trust,
-                certified: options.is_certified(),
-                shown: &shown,
-                begins: below.begins(),
-            },
-        )),
-    }
+    let result = result.map(TlsStream::from).map_err(|(error, below)| {
+        let scene = Scene {
+            role: options.role,
+            trust: &options.trust,
+            certified: options.is_certified(),
+            shown: &shown,
+            begins: below.begins(),
+        };
+        handshake(error, &scene)
+    });
+    (result, shown)
 }

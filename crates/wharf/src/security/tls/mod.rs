@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod fingerprint;
 mod identity;
+pub mod inspect;
 mod options;
 mod ready;
 mod roots;
@@ -185,15 +186,21 @@ async fn handshake(
     mut stream: Box<dyn Stream>,
     info: &Info,
 ) -> Result<TlsStream<Below>> {
-    if let Some(protocol) = options.starttls {
-        let name = starttls_name(options, protocol, info);
-        starttls::begin(stream.as_mut(), protocol, &name).await?;
-    }
+    say_in_clear(options, stream.as_mut(), info).await?;
     let below = Below::new(stream);
     match ready {
-        Ready::Client(config) => client::connect(config, options, below).await,
+        Ready::Client(config) => client::connect(config, options, below).await.0,
         Ready::Server(config) => server::accept(config, options, below).await,
     }
+}
+
+/// What is said before TLS, if the options ask for that.
+async fn say_in_clear(options: &Options, stream: &mut dyn Stream, info: &Info) -> Result<()> {
+    let Some(protocol) = options.starttls else {
+        return Ok(());
+    };
+    let name = starttls_name(options, protocol, info);
+    starttls::begin(stream, protocol, &name).await
 }
 
 /// The name that is said in clear: ours in SMTP, which may be an address; the server's in XMPP.

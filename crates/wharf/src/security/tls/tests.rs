@@ -6,6 +6,7 @@
 mod agree;
 mod ends;
 mod hostile;
+mod inspection;
 mod trust;
 
 use std::path::{Path, PathBuf};
