@@ -61,6 +61,7 @@ pub struct Relay {
     pub user: Option<String>,
     pub exit_from: Option<SideName>,
     pub stats: bool,
+    pub hexdump: bool,
     pub progress: bool,
 }
 
@@ -182,6 +183,7 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
         user: flags.user.clone(),
         exit_from: flags.exit_from,
         stats: flags.stats,
+        hexdump: flags.hexdump,
         progress: flags.progress,
     })
 }

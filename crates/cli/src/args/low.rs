@@ -94,11 +94,11 @@ pub struct CommonFlags {
     #[arg(short, long, global = true, help_heading = "Names")]
     pub numeric: bool,
 
-    /// Answers a name itself; * is every host or port; may be repeated (curl --resolve)
+    /// Answers a name itself: HOST:PORT:ADDR[,ADDR], where * is every host or port; may be repeated
     #[arg(
         long,
         global = true,
-        value_name = "HOST:PORT:ADDR[,ADDR]",
+        value_name = "ANSWER",
         value_parser = value::resolve,
         help_heading = "Names"
     )]
@@ -149,8 +149,8 @@ pub struct RelayFlags {
     #[arg(long, value_name = "N", value_parser = value::workers, help_heading = "Serving")]
     pub workers: Option<usize>,
 
-    /// Becomes this user once everything is bound
-    #[arg(long, value_name = "USER[:GROUP]", help_heading = "Serving")]
+    /// Becomes this user (USER or USER:GROUP) once everything is bound
+    #[arg(long, value_name = "USER", help_heading = "Serving")]
     pub user: Option<String>,
 
     /// How long what is open may go on after SIGTERM or SIGINT; a second signal ends at once
@@ -225,6 +225,15 @@ pub struct RelayFlags {
     /// Says at the end (and at SIGUSR1) what was moved
     #[arg(long, help_heading = "What is said")]
     pub stats: bool,
+
+    /// Shows what passes, in hexadecimal and as text, on standard error
+    #[arg(
+        short = 'x',
+        long,
+        conflicts_with = "json",
+        help_heading = "What is said"
+    )]
+    pub hexdump: bool,
 
     /// Shows how far it has come, where standard error is a terminal
     #[arg(long, help_heading = "What is said")]

@@ -1,10 +1,13 @@
 //! What becomes of each connection: counted, said, and looked into if that is wanted.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use wharf::relay::{Counters, Outcome, Refusal, Watch};
+use wharf::observe::hexdump::{Arrow, Hexdump};
+use wharf::observe::tap::{Seen, Way, tap};
+use wharf::relay::{Counters, Outcome, Refusal, Side, Watch};
 use wharf::socket::log::Level;
-use wharf::{Error, Info};
+use wharf::{Channel, Error, Info};
 
 use super::Kind;
 use super::crew::Crew;
@@ -20,6 +23,7 @@ pub struct Watcher {
     /// Who waits for everything to be open; the crew holds us, and we do not hold it up.
     crew: OnceLock<std::sync::Weak<Crew>>,
     listens: bool,
+    hexdump: bool,
 }
 
 impl Watcher {
@@ -31,6 +35,7 @@ impl Watcher {
             kind,
             crew: OnceLock::new(),
             listens: relay.left.is_listener() || relay.right.is_listener(),
+            hexdump: relay.hexdump,
         }
     }
 
@@ -42,6 +47,25 @@ impl Watcher {
 }
 
 impl Watch for Watcher {
+    fn wrap(&self, id: u64, side: Side, channel: Channel) -> Channel {
+        // One tap sees both directions, as the right side does.
+        if !self.hexdump || side == Side::Left {
+            return channel;
+        }
+        let (voice, dump) = (self.voice.clone(), Mutex::new(Hexdump::new(id)));
+        let look = move |way, seen: Seen<'_>| {
+            let arrow = match way {
+                Way::Out => Arrow::There,
+                Way::In => Arrow::Back,
+            };
+            let time = SystemTime::now().duration_since(UNIX_EPOCH);
+            let mut dump = dump.lock().unwrap_or_else(PoisonError::into_inner);
+            let entry = dump.entry(arrow, time.unwrap_or_default(), seen);
+            voice.write(entry.as_bytes());
+        };
+        tap(channel, Arc::new(look))
+    }
+
     fn opened(&self, id: u64, left: &Info, right: &Info, counters: &Arc<Counters>) {
         self.tally.opened(id, counters, left.size.or(right.size));
         self.voice.say(&Event::Opened { id, left, right });
