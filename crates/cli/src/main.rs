@@ -32,6 +32,9 @@ fn main() -> ExitCode {
     let exit = match args::read(&words) {
         Ok(Job::Relay(relay, voice)) => {
             let voice = Arc::new(voice);
+            if let Some(warning) = args::secret::wipe(&words) {
+                voice.note(Level::Warn, &warning);
+            }
             let ended = commands::relay::run(*relay, voice.clone());
             concluded(ended, &voice)
         }

@@ -8,6 +8,7 @@ pub mod help;
 pub mod high;
 pub mod low;
 pub mod ports;
+pub mod secret;
 pub mod value;
 
 use std::ffi::{OsStr, OsString};
