@@ -34,39 +34,36 @@ pub fn example(scheme: &Scheme, spec: &OptionSpec) -> String {
         return format!("{stack}#{option}:{command}");
     }
     let place = rest.split('#').next().unwrap_or_default();
+    let place = match (spec.roles, place.rsplit_once(':')) {
+        // A listener is told a port; its host is loopback if nothing is said.
+        (Roles::Server, Some((host, port))) if host.contains("//") => format!("://:{port}"),
+        _ => place.to_owned(),
+    };
     format!("{stack}{place}#{option}")
 }
 
-/// A value of the option's kind: its default, or one that shows the shape.
+/// A value: the example that was declared, the default, or one that shows the kind.
 fn value(spec: &OptionSpec) -> Option<String> {
     let sample = match spec.kind {
         OptionKind::Flag => return None,
-        OptionKind::Integer { min, max } => return Some(integer(spec, min, max)),
-        OptionKind::Choice(words) => words.first().copied().unwrap_or_default(),
-        OptionKind::Text => "TEXT",
-        OptionKind::Secret => "SECRET",
-        OptionKind::Path => "/PATH",
-        OptionKind::Duration => "5s",
-        OptionKind::Size => "64KiB",
-        OptionKind::Count => "3",
-        OptionKind::List => "[A,B]",
-        OptionKind::Mode => "660",
-        OptionKind::Bind => "127.0.0.1",
-        OptionKind::Address => "[netns://NAME]",
+        OptionKind::Integer { min, max } => 1.clamp(min, max).to_string(),
+        OptionKind::Choice(words) => words.first().copied().unwrap_or_default().to_owned(),
+        OptionKind::Text => "TEXT".to_owned(),
+        OptionKind::Secret => "SECRET".to_owned(),
+        OptionKind::Path => "/PATH".to_owned(),
+        OptionKind::Duration => "5s".to_owned(),
+        OptionKind::Size => "64KiB".to_owned(),
+        OptionKind::Count => "3".to_owned(),
+        OptionKind::List => "[A,B]".to_owned(),
+        OptionKind::Mode => "660".to_owned(),
+        OptionKind::Bind => "127.0.0.1".to_owned(),
+        OptionKind::Address => "[netns://NAME]".to_owned(),
     };
-    Some(
-        spec.default
-            .filter(|default| !default.is_empty())
-            .unwrap_or(sample)
-            .to_owned(),
-    )
-}
-
-fn integer(spec: &OptionSpec, min: i64, max: i64) -> String {
-    match spec.default {
-        Some(default) => default.to_owned(),
-        None => 1.clamp(min, max).to_string(),
-    }
+    let declared = spec
+        .example
+        .or(spec.default)
+        .filter(|text| !text.is_empty());
+    Some(declared.map_or(sample, str::to_owned))
 }
 
 /// What is said of an option in one line: what it does, its values, its default, where it counts.
@@ -202,4 +199,25 @@ pub fn of_layer(layer: Layer) -> impl Iterator<Item = &'static Scheme> {
         .iter()
         .copied()
         .filter(move |scheme| scheme.layer == layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf::Endpoint;
+
+    #[test]
+    fn every_example_parses() {
+        let mut wrong = Vec::new();
+        for scheme in CATALOG.schemes {
+            let options = scheme.specs().map(|spec| example(scheme, spec));
+            for text in options.chain([scheme.example.to_owned()]) {
+                if let Err(error) = Endpoint::parse(&text) {
+                    wrong.push(format!("{text}: {error}"));
+                }
+            }
+        }
+        let hint = "OptionSpec::example declares a value that works";
+        assert!(wrong.is_empty(), "{hint}:\n{}", wrong.join("\n"));
+    }
 }

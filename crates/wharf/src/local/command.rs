@@ -31,7 +31,8 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         "env",
         OptionKind::List,
         "adds NAME=VALUE to its environment",
-    ),
+    )
+    .example("[LANG=C,TZ=UTC]"),
     OptionSpec::flag(
         "clearenv",
         "starts it with an empty environment, but for env and what is known of the peer",
@@ -66,7 +67,8 @@ pub(super) const ARGV0: OptionSpec = OptionSpec::new(
     "argv0",
     OptionKind::Text,
     "what the program is told that it is called (-sh is a login shell)",
-);
+)
+.example("-sh");
 
 /// A command that can be started, again and again.
 #[derive(Debug)]

@@ -16,6 +16,8 @@ pub struct OptionSpec {
     pub kind: OptionKind,
     /// What holds where it is not given, as typed.
     pub default: Option<&'static str>,
+    /// A value that works, for help, where neither the default nor the kind shows one.
+    pub example: Option<&'static str>,
     /// The roles in which it means something.
     pub roles: Roles,
     /// What it does, in one line.
@@ -86,6 +88,7 @@ impl OptionSpec {
             name,
             kind,
             default: None,
+            example: None,
             roles: Roles::Both,
             help,
         }
@@ -100,6 +103,13 @@ impl OptionSpec {
     #[must_use]
     pub const fn default(mut self, value: &'static str) -> OptionSpec {
         self.default = Some(value);
+        self
+    }
+
+    /// A value that works, as a user would type it.
+    #[must_use]
+    pub const fn example(mut self, value: &'static str) -> OptionSpec {
+        self.example = Some(value);
         self
     }
 

@@ -131,7 +131,8 @@ const NETNS: OptionSpec = OptionSpec::new(
     "netns",
     OptionKind::Text,
     "short for via=[netns://NAME]: a name, a process or a path",
-);
+)
+.example("lab");
 
 impl Stack {
     /// Checks every option and builds every layer; opens nothing.

@@ -47,17 +47,20 @@ pub(super) const INTERNET: &[OptionSpec] = &[
         "interface",
         OptionKind::Text,
         "uses only this network interface, by name",
-    ),
+    )
+    .example("eth0"),
     OptionSpec::new(
         "dscp",
         OptionKind::Text,
         "traffic class by code point: ef, af41, cs1, or 0 to 63",
-    ),
+    )
+    .example("ef"),
     OptionSpec::new(
         "tos",
         OptionKind::Text,
         "traffic class as the whole octet: 0x10, lowdelay, or a name of dscp",
-    ),
+    )
+    .example("lowdelay"),
     OptionSpec::new(
         "ttl",
         OptionKind::Integer { min: 1, max: 255 },

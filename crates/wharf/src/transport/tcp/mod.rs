@@ -90,7 +90,8 @@ const OPTIONS: &[OptionSpec] = &[
         "congestion",
         OptionKind::Text,
         "congestion control: cubic, reno, bbr",
-    ),
+    )
+    .example("cubic"),
     OptionSpec::flag("mptcp", "offers to use several paths at once (MPTCP)"),
     OptionSpec::flag(
         "fastopen",
