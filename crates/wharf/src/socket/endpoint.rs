@@ -76,22 +76,29 @@ impl Endpoint {
     /// # Errors
     /// Kind `Usage`.
     pub fn build(address: Address) -> Result<Endpoint> {
-        let stack = Arc::new(Stack::build(&address)?);
-        let text = Arc::from(address.to_string());
-        Ok(Endpoint(Arc::new(Inner {
-            address,
-            text,
-            stack,
-            template: None,
-        })))
+        let stack = Stack::build(&address)?;
+        Ok(Endpoint::of(address, stack))
     }
 
-    /// The same endpoint at another port: for further listeners on a port that the kernel chose.
+    fn of(address: Address, stack: Stack) -> Endpoint {
+        let text = Arc::from(address.to_string());
+        Endpoint(Arc::new(Inner {
+            address,
+            text,
+            stack: Arc::new(stack),
+            template: None,
+        }))
+    }
+
+    /// The same endpoint at another port: for further listeners on a port that the kernel chose. What
+    /// its layers have got ready is shared.
     ///
     /// # Errors
     /// Kind `Usage`.
     pub fn with_port(&self, port: u16) -> Result<Endpoint> {
-        Endpoint::build(self.address().clone().at_port(port))
+        let address = self.address().clone().at_port(port);
+        let stack = Stack::build(&address)?.sharing(&self.0.stack);
+        Ok(Endpoint::of(address, stack))
     }
 
     /// The address. That of a template has sample values in it.

@@ -87,7 +87,7 @@ pub struct Stack {
     layers: Vec<Layer>,
     bottom: Bottom,
     /// Bottom first, without the ground.
-    wraps: Vec<(&'static Scheme, Box<dyn Wrap>)>,
+    wraps: Vec<(&'static Scheme, Arc<dyn Wrap>)>,
     via: Option<Net>,
     general: Settings,
 }
@@ -177,7 +177,7 @@ impl Stack {
             let built = match scheme.build {
                 Build::Ground(build) => build(&parts).map(|g| bottom = Some(Bottom::Ground(g))),
                 Build::Net(build) => build(&parts).map(|net| bottom = Some(Bottom::Net(net))),
-                Build::Wrap(build) => build(&parts).map(|wrap| wraps.push((*scheme, wrap))),
+                Build::Wrap(build) => build(&parts).map(|wrap| wraps.push((*scheme, wrap.into()))),
             };
             built.map_err(|error| error.at(address, Some(scheme.name)))?;
         }
@@ -191,6 +191,13 @@ impl Stack {
             via,
             general,
         })
+    }
+
+    /// This stack with the very layers of `other` above its ground: what those have got ready, such as
+    /// a certificate, is the same for both. `other` must be of the same address but for its place.
+    pub(super) fn sharing(mut self, other: &Stack) -> Stack {
+        self.wraps.clone_from(&other.wraps);
+        self
     }
 
     /// The layers, top first.
