@@ -21,6 +21,16 @@ pub(super) type Line = (Level, String);
 /// Environment variables that replace the system's authorities.
 const OVERRIDES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
+/// Where systems keep their authorities. Many images set the variables to just that, which is no
+/// news.
+const USUAL: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+];
+
 /// The authorities of the system, and what has to be said about them.
 ///
 /// # Errors
@@ -29,8 +39,8 @@ pub(super) fn system(
     provider: &Arc<CryptoProvider>,
 ) -> Result<(Arc<dyn ServerCertVerifier>, Option<Line>)> {
     let given = OVERRIDES.into_iter().find_map(|name| {
-        let value = std::env::var_os(name)?;
-        (!value.is_empty()).then(|| format!("{name}={}", value.to_string_lossy()))
+        let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+        (!value.is_empty() && !USUAL.contains(&value.as_str())).then(|| format!("{name}={value}"))
     });
     match (Verifier::new(provider.clone()), given) {
         (Ok(verifier), Some(given)) => {

@@ -78,14 +78,18 @@ fn predicate(error: &CertificateError, leaf: Option<&Certificate>, trust: &Trust
             });
             format!("is not valid yet{from}, and here it is {}", now().day())
         }
-        E::NotValidForNameContext { expected, .. } => {
-            let names = leaf.map(|leaf| leaf.names.as_slice()).unwrap_or_default();
-            let names = match names {
-                [] => "no name".to_owned(),
-                names => names.join(", "),
-            };
-            format!("is for {names}, and not for {}", expected.to_str())
-        }
+        E::NotValidForNameContext { expected, .. } => match leaf {
+            Some(leaf) if !leaf.names.is_empty() => {
+                let names = leaf.names.join(", ");
+                format!("is for {names}, and not for {}", expected.to_str())
+            }
+            // RFC 9525, section 6.3: the subject is not looked at.
+            Some(leaf) => format!(
+                "names nobody: it has no subjectAltName, and {} does not count",
+                leaf.subject
+            ),
+            None => format!("is not for {}", expected.to_str()),
+        },
         E::NotValidForName => "is for another name".to_owned(),
         E::Revoked => "was revoked".to_owned(),
         E::BadSignature => "is not signed by the one it names as its issuer".to_owned(),

@@ -234,3 +234,28 @@ async fn a_key_that_cannot_be_used_is_known_before_any_peer() {
     assert_eq!(error.kind(), ErrorKind::Local);
     assert!(error.reason().contains("it is not the key of"), "{error}");
 }
+
+#[tokio::test]
+async fn listeners_of_one_address_share_their_certificate() {
+    let log = Arc::<Notes>::default();
+    let env = Env::new().with_log(log.clone());
+    let first = Endpoint::parse("tls-listen://127.0.0.1:0").unwrap();
+    let second = first.with_port(0).unwrap();
+    first.listen(&env).await.unwrap();
+    second.listen(&env).await.unwrap();
+    let lines = log.0.lock().unwrap();
+    let made = lines.iter().filter(|(_, line)| line.starts_with("made a"));
+    assert_eq!(made.count(), 1);
+}
+
+#[tokio::test]
+async fn a_name_in_the_subject_does_not_count() {
+    let lab = Lab::new();
+    let file = lab.signed("subject", |params| params.subject_alt_names.clear());
+    refused(
+        &format!("tls-listen://:1#cert={file}"),
+        &lab.client(""),
+        "the server's certificate names nobody: it has no subjectAltName, and CN=lab peer does not count",
+    )
+    .await;
+}
