@@ -192,28 +192,32 @@ impl Crew {
         result
     }
 
-    /// What the first worker came to, once the others have ended too. `None` if it was given up.
-    pub fn finish(&self, first: Option<Result<Summary>>) -> Option<Result<Summary>> {
-        let (siblings, failure) = {
-            let mut state = self.state();
-            (std::mem::take(&mut state.siblings), state.failure.take())
-        };
-        if let Some(error) = failure {
-            return Some(Err(error));
-        }
-        if first.as_ref()?.is_err() {
+    /// What the first worker came to, once the others have ended too.
+    ///
+    /// # Errors
+    /// What the first worker failed with, or else a sibling.
+    pub async fn join(&self, first: Result<Summary>) -> Result<Summary> {
+        if first.is_err() {
             self.stopper.advance(Stage::Stopping);
         }
+        let siblings = std::mem::take(&mut self.state().siblings);
         for sibling in siblings {
-            match sibling.join() {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return Some(Err(error)),
-                Err(_) => {
-                    return Some(Err(Error::new(Op::Accept, Kind::Bug, "a worker broke")));
+            // On a thread beside this loop, which has signals and the grace to watch meanwhile.
+            match tokio::task::spawn_blocking(|| sibling.join()).await {
+                Ok(Ok(Ok(_))) => {}
+                Ok(Ok(Err(error))) => return first.and(Err(error)),
+                Ok(Err(_)) | Err(_) => {
+                    let bug = Error::new(Op::Accept, Kind::Bug, "a worker broke");
+                    return first.and(Err(bug));
                 }
             }
         }
         first
+    }
+
+    /// Why the run cannot go on although its listener is bound, if that is so.
+    pub fn failure(&self) -> Option<Error> {
+        self.state().failure.take()
     }
 }
 

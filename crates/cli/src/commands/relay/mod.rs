@@ -68,9 +68,10 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
         let env = crew.env();
         let options = crew.options();
         let (left, right) = (relay.left.clone(), relay.right.clone());
-        stoppable(serve(left, right, &env, &options, watcher), &env).await
+        let first = serve(left, right, &env, &options, watcher);
+        stoppable(async { crew.join(first.await).await }, &env).await
     });
-    let ended = crew.finish(ended);
+    let ended = crew.failure().map(Err).or(ended);
     // A thread that reads a file or a terminal for us may never come back; nobody waits for it.
     runtime.shutdown_background();
     end::conclude(&relay, kind, &voice, &tally, caught.signal(), ended)
