@@ -90,7 +90,7 @@ fn other_tools_keep_their_half_close() {
         (Tool::SOCAT, "-t60 - TCP4:HOST:PORT"),
     ];
     for (tool, words) in clients {
-        let server = Tool::NC.with(["-N", "-l", "127.0.0.1", "0"]);
+        let server = Tool::SOCAT.with(["-t60", "TCP4-LISTEN:0,bind=127.0.0.1", "-"]);
         let mut server = server.stdin_held().spawn();
         let behind = SocketAddr::from(([127, 0, 0, 1], server.tcp_port()));
         let (_wharf, front) = listen_before(behind, &[]);
@@ -223,9 +223,12 @@ fn sigterm_closes_the_listener_and_lets_connections_finish() {
     relay.wharf.finish().code(0);
 }
 
+/// So many workers that the one connection is hardly with the first, which hears the signals.
+const WORKERS: [&str; 2] = ["--workers", "8"];
+
 #[test]
 fn what_is_open_after_the_grace_is_cut_off_and_counted() {
-    let mut relay = Relay::start(&["--grace", "200ms"]);
+    let mut relay = Relay::start(&[&["--grace", "200ms"][..], &WORKERS].concat());
     let (mut client, mut server) = relay.pair();
     client.write_all(b"x").unwrap();
     tcp::read_exact(&mut server, 1);
@@ -239,7 +242,7 @@ fn what_is_open_after_the_grace_is_cut_off_and_counted() {
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let relay = Relay::start(&["--grace", "1h"]);
+    let relay = Relay::start(&[&["--grace", "1h"][..], &WORKERS].concat());
     let (mut client, mut server) = relay.pair();
     client.write_all(b"x").unwrap();
     tcp::read_exact(&mut server, 1);

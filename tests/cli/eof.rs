@@ -42,14 +42,22 @@ connection.sendall(b'got ' + request + b' ' * 200000 + b'end')",
 }
 
 #[test]
-fn netcat_gets_the_request_and_its_end_and_answers() {
+fn netcat_and_wharf_tell_each_other_all_they_have() {
     require!(Tool::NC);
-    let mut server = Tool::NC
-        .with(["-N", "-l", "127.0.0.1", "0"])
-        .stdin_held()
-        .spawn();
-    let address = tcp_port(server.tcp_port());
-    let mut client = wharf([address]).stdin_held().spawn();
+    let server = Tool::NC.with(["-N", "-l", "127.0.0.1", "0"]);
+    let mut server = server.stdin("answer").spawn();
+    let client = wharf([tcp_port(server.tcp_port())]).stdin("request");
+    client.run().code(0).stdout_is("answer");
+    server.finish().code(0).stdout_is("request");
+}
+
+#[test]
+fn socat_answers_after_it_has_read_the_end_of_the_request() {
+    require!(Tool::SOCAT);
+    // Not nc: as a server it ends as soon as its client has finished.
+    let server = Tool::SOCAT.with(["-t60", "TCP4-LISTEN:0,bind=127.0.0.1", "-"]);
+    let mut server = server.stdin_held().spawn();
+    let mut client = wharf([tcp_port(server.tcp_port())]).stdin_held().spawn();
     client.send("request\n");
     assert_eq!(server.line(), "request");
     client.close_stdin();

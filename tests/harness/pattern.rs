@@ -1,6 +1,6 @@
 //! Large data that is made and checked as it flows, so that a gigabyte needs no memory.
 //!
-//! Blocks of [`BLOCK`] octets: the block's number in eight octets, then noise that is the same in
+//! Blocks of some 64 KiB: the block's number in eight octets, then noise that is the same in
 //! every block. Octets that are lost, doubled, changed or moved are found at the first one.
 
 use std::io::{self, Read, Write};
