@@ -48,7 +48,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         "pin",
         OptionKind::List,
         "trusts exactly the certificate with this SHA-256 fingerprint; its chain, name and dates are not looked at",
-    ),
+    ).example("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
     OptionSpec::flag(
         DANGER,
         "checks nothing: whoever sits between can read and change all (client)",
@@ -62,12 +62,12 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         "key",
         OptionKind::Path,
         "the key of our certificate in a PEM file (default: the file of cert)",
-    ),
+    ).example("key.pem,cert=cert.pem"),
     OptionSpec::new(
         "client-ca",
         OptionKind::Path,
         "requires a client certificate that was issued by one of this PEM file (server)",
-    ),
+    ).example("ca.pem,role=server"),
     OptionSpec::new("min", VERSIONS, "the lowest version to agree on").default("1.2"),
     OptionSpec::new("max", VERSIONS, "the highest version to agree on").default("1.3"),
     OptionSpec::new(
