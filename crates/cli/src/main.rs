@@ -38,6 +38,11 @@ fn main() -> ExitCode {
             let ended = commands::relay::run(*relay, voice.clone());
             concluded(ended, &voice)
         }
+        Ok(Job::Cert(cert, voice)) => {
+            let voice = Arc::new(voice);
+            let ended = commands::cert::run(&cert.endpoint, cert.names, cert.form, &voice);
+            concluded(ended, &voice)
+        }
         Ok(Job::Probe(probe, voice)) => {
             let ended = commands::probe::run(&probe, &voice);
             concluded(ended, &voice)
@@ -52,12 +57,13 @@ fn main() -> ExitCode {
 fn answered(job: Job) -> Result<Exit> {
     match job {
         Job::Tell(wish) => answer::print(&commands::help::tell(&wish)),
-        Job::Explain { left, right, json } => commands::explain::run(&left, right.as_ref(), json),
+        Job::ExplainOne { endpoint, json } => commands::explain::one(&endpoint, json),
+        Job::Explain { relay, json } => commands::explain::both(&relay, json),
         Job::Endpoints { scheme, form } => commands::endpoints::run(scheme.as_deref(), form),
         Job::Completions(shell) => answer::print(&commands::completions::script(shell)),
         Job::Man => answer::print(&commands::man::page()),
         Job::Help(topic) => commands::help::run(topic.as_deref()),
-        Job::Relay(..) | Job::Probe(..) => Ok(Exit::Done),
+        Job::Relay(..) | Job::Probe(..) | Job::Cert(..) => Ok(Exit::Done),
     }
 }
 

@@ -1,23 +1,19 @@
 //! What will run: the *high* stage. Addresses are parsed here, flags are put together, and all that
 //! can be wrong without opening anything is found.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use clap_complete::Shell;
-use wharf::catalog::CATALOG;
 use wharf::relay::{AfterEnd, Direction, Full, Options, ServeOptions};
-use wharf::socket::Address;
 use wharf::socket::env::{Family, Names};
 use wharf::socket::log::Level;
-use wharf::socket::units::nearest;
-use wharf::{Endpoint, Error, Result};
+use wharf::{Endpoint, Result};
 
 use super::help::Wish;
 use super::low::{Command, CommonFlags, Low, ProbeFlags, RelayFlags, SideName, Sides, WhenFull};
+use super::sides;
 use super::value::QuitAfter;
-use crate::commands::endpoints;
+use crate::commands::{cert, endpoints};
 use crate::terminal::voice::{Form, Voice};
 
 /// What the program does.
@@ -27,12 +23,10 @@ pub enum Job {
     Tell(Wish),
     /// Relays.
     Relay(Box<Relay>, Voice),
-    /// Tells what a relay would do; one endpoint alone if there is no second.
-    Explain {
-        left: Endpoint,
-        right: Option<Endpoint>,
-        json: bool,
-    },
+    /// Tells what one address means.
+    ExplainOne { endpoint: Endpoint, json: bool },
+    /// Tells what a relay would do.
+    Explain { relay: Box<Relay>, json: bool },
     /// Lists endpoints.
     Endpoints {
         scheme: Option<String>,
@@ -40,6 +34,8 @@ pub enum Job {
     },
     /// Tells which ports are open.
     Probe(Probe, Voice),
+    /// Shows a server's certificates.
+    Cert(Cert, Voice),
     /// Prints completions.
     Completions(Shell),
     /// Prints the man page.
@@ -75,6 +71,14 @@ pub struct Probe {
     pub json: bool,
 }
 
+/// A look at a server's certificates, ready to run.
+#[derive(Debug)]
+pub struct Cert {
+    pub endpoint: Endpoint,
+    pub names: Names,
+    pub form: cert::Form,
+}
+
 /// Puts together what was typed.
 ///
 /// # Errors
@@ -88,12 +92,24 @@ pub fn plan(low: Low) -> Result<Job> {
     } = low;
     let json = common.json;
     Ok(match command {
-        None if flags.dry_run => explain(sides, &flags, json)?,
+        None if flags.dry_run => Job::Explain {
+            relay: Box::new(relay(sides, &flags, &common)?),
+            json,
+        },
         None => {
             let voice = voice(&common);
             Job::Relay(Box::new(relay(sides, &flags, &common)?), voice)
         }
-        Some(Command::Explain { sides }) => explain(sides, &flags, json)?,
+        Some(Command::Explain { sides }) => match sides::alone(&sides) {
+            Some(endpoint) => Job::ExplainOne {
+                endpoint: endpoint?,
+                json,
+            },
+            None => Job::Explain {
+                relay: Box::new(relay(sides, &flags, &common)?),
+                json,
+            },
+        },
         Some(Command::Endpoints { scheme, markdown }) => Job::Endpoints {
             scheme,
             form: match (json, markdown) {
@@ -103,6 +119,18 @@ pub fn plan(low: Low) -> Result<Job> {
             },
         },
         Some(Command::Probe(flags)) => Job::Probe(probe(flags, &common)?, voice(&common)),
+        Some(Command::Cert { address, pem }) => {
+            let cert = Cert {
+                endpoint: cert::address(&address)?,
+                names: names(&common),
+                form: match (pem, json) {
+                    (true, _) => cert::Form::Pem,
+                    (_, true) => cert::Form::Json,
+                    _ => cert::Form::Text,
+                },
+            };
+            Job::Cert(cert, voice(&common))
+        }
         Some(Command::Completions { shell }) => Job::Completions(shell),
         Some(Command::Man) => Job::Man,
         Some(Command::Help { topic }) => Job::Help(topic),
@@ -138,8 +166,7 @@ fn names(common: &CommonFlags) -> Names {
 }
 
 fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay> {
-    let (left, right) = pair(sides)?;
-    let (left, right) = (dress_left(left, flags)?, dress_right(right, flags)?);
+    let (left, right) = sides::pair(sides, flags)?;
     let workers = flags.workers;
     let direction = match (flags.send_only, flags.recv_only) {
         (true, _) => Direction::LeftToRight,
@@ -188,32 +215,10 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
     })
 }
 
-fn explain(sides: Sides, flags: &RelayFlags, json: bool) -> Result<Job> {
-    let alone = sides.right.is_none() && sides.program.is_empty() && !flags.dry_run;
-    let (left, right) = match alone {
-        true => {
-            // One address is explained as itself, not as the right side of standard input.
-            let typed = sides.left.ok_or_else(missing)?;
-            return Ok(Job::Explain {
-                left: endpoint(&typed)?,
-                right: None,
-                json,
-            });
-        }
-        false => pair(sides)?,
-    };
-    Ok(Job::Explain {
-        left: dress_left(left, flags)?,
-        right: Some(dress_right(right, flags)?),
-        json,
-    })
-}
-
 fn probe(flags: ProbeFlags, common: &CommonFlags) -> Result<Probe> {
     let mut addresses = Vec::new();
     for typed in flags.addresses {
-        let text = typed.to_str().ok_or_else(|| not_utf8(&typed))?;
-        addresses.extend(super::ports::expand(text)?);
+        addresses.extend(super::ports::expand(sides::text(&typed)?)?);
     }
     Ok(Probe {
         addresses,
@@ -222,139 +227,4 @@ fn probe(flags: ProbeFlags, common: &CommonFlags) -> Result<Probe> {
         names: names(common),
         json: common.json,
     })
-}
-
-/// The two sides, as endpoints.
-fn pair(sides: Sides) -> Result<(Endpoint, Endpoint)> {
-    let Sides {
-        left,
-        right,
-        excess,
-        program,
-    } = sides;
-    let program = match program.is_empty() {
-        true => None,
-        false => Some(command_line(&program)?),
-    };
-    if let Some(word) = excess.first() {
-        return Err(Error::usage(format!(
-            "{} is one address too many: two are relayed",
-            word.to_string_lossy()
-        ))
-        .hint("quote a command line as one argument, or put it last after --"));
-    }
-    match (left, right, program) {
-        (Some(left), Some(right), None) => {
-            habit_of_nc(&left, &right)?;
-            Ok((endpoint(&left)?, endpoint(&right)?))
-        }
-        (Some(only), None, None) => Ok((Endpoint::parse("-")?, endpoint(&only)?)),
-        (Some(left), None, Some(program)) => Ok((endpoint(&left)?, program)),
-        (None, _, Some(program)) => Ok((Endpoint::parse("-")?, program)),
-        (Some(_), Some(_), Some(_)) => Err(Error::usage(
-            "two addresses and a program are three sides: two are relayed",
-        )),
-        (None, _, None) => Err(missing()),
-    }
-}
-
-fn missing() -> Error {
-    Error::usage("an address is missing")
-        .hint("wharf HOST:PORT, or wharf LEFT RIGHT; wharf -h shows more")
-}
-
-fn not_utf8(typed: &OsStr) -> Error {
-    Error::usage(format!("{} is not UTF-8", typed.to_string_lossy()))
-}
-
-/// The endpoint of one argument; a file by its verbatim octets where they are no text.
-fn endpoint(typed: &OsStr) -> Result<Endpoint> {
-    let Some(text) = typed.to_str() else {
-        let octets = typed.as_bytes();
-        let is_path = ["/", "./", "../", "~/"]
-            .iter()
-            .any(|start| octets.starts_with(start.as_bytes()));
-        return match is_path {
-            true => Endpoint::build(Address::of_file(octets, &CATALOG)?),
-            false => Err(not_utf8(typed)),
-        };
-    };
-    Endpoint::parse(text).map_err(|error| match bare_word(text) {
-        Some(better) => better,
-        None => error,
-    })
-}
-
-/// A bare word that is nearly a command was probably meant as one.
-fn bare_word(text: &str) -> Option<Error> {
-    if !text.bytes().all(|b| b.is_ascii_alphabetic()) {
-        return None;
-    }
-    let declared = super::command();
-    let names: Vec<&str> = declared
-        .get_subcommands()
-        .map(clap::Command::get_name)
-        .collect();
-    let near = nearest(text, names)?;
-    Some(Error::usage(format!("there is no command {text}")).hint(format!("did you mean {near}?")))
-}
-
-/// `wharf HOST PORT`, as nc has it.
-fn habit_of_nc(left: &OsStr, right: &OsStr) -> Result<()> {
-    let (Some(host), Some(port)) = (left.to_str(), right.to_str()) else {
-        return Ok(());
-    };
-    let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-    let is_host = !host.contains("://") && !host.starts_with(['-', '/', '.']);
-    if !is_port || !is_host {
-        return Ok(());
-    }
-    let host = match host.parse::<std::net::Ipv6Addr>() {
-        Ok(address) => format!("[{address}]"),
-        Err(_) => host.to_owned(),
-    };
-    Err(Error::usage(format!("{port} alone is no address")).hint(format!("wharf {host}:{port}")))
-}
-
-fn command_line(words: &[OsString]) -> Result<Endpoint> {
-    let words: Vec<&str> = words
-        .iter()
-        .map(|word| word.to_str().ok_or_else(|| not_utf8(word)))
-        .collect::<Result<_>>()?;
-    Endpoint::of_command(&words)
-}
-
-/// The left side with what flags say of it.
-fn dress_left(left: Endpoint, flags: &RelayFlags) -> Result<Endpoint> {
-    if !flags.raw {
-        return Ok(left);
-    }
-    let is_stdio = left
-        .layers()
-        .first()
-        .is_some_and(|layer| layer.scheme.name == "stdio");
-    if !is_stdio {
-        return Err(Error::usage(
-            "--raw is about standard input, which is not the left side",
-        ));
-    }
-    let text = typed(&left);
-    let joint = if text.contains('#') { ',' } else { '#' };
-    Endpoint::parse(&format!("{text}{joint}raw"))
-}
-
-/// The right side with what flags say of it.
-fn dress_right(right: Endpoint, flags: &RelayFlags) -> Result<Endpoint> {
-    if !flags.crlf {
-        return Ok(right);
-    }
-    Endpoint::parse(&format!("crlf+{}", typed(&right)))
-}
-
-/// The address with its scheme, whatever short form was typed, and with its secrets and variables.
-fn typed(endpoint: &Endpoint) -> String {
-    match endpoint.is_template() {
-        true => endpoint.address_text().to_owned(),
-        false => endpoint.address().to_string_with_secrets(),
-    }
 }

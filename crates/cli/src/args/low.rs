@@ -280,6 +280,15 @@ pub enum Command {
     },
     /// Tells which ports are open (nc -z)
     Probe(ProbeFlags),
+    /// Shows a server's certificates, what is wrong with them, and how to pin them
+    Cert {
+        /// HOST, HOST:PORT, or an address with tls in it: tls://HOST:25#starttls=smtp
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// Prints them in PEM, to be saved as a file of trusted certificates
+        #[arg(long)]
+        pem: bool,
+    },
     /// Prints the completions of a shell
     Completions {
         /// The shell

@@ -9,6 +9,7 @@ pub mod high;
 pub mod low;
 pub mod ports;
 pub mod secret;
+pub mod sides;
 pub mod value;
 
 use std::ffi::{OsStr, OsString};

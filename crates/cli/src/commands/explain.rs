@@ -3,10 +3,11 @@
 //! A line a layer: its name, its standard, its settings and where each came from, the privilege it
 //! needs; then what the relay would do, and remarks (lints), each with a stable name.
 
+mod json;
+
 use std::fmt::Write;
 
-use serde::Serialize;
-use wharf::relay::Plan;
+use wharf::relay::{Full, Plan};
 use wharf::socket::Role;
 use wharf::socket::options::OptionKind;
 use wharf::socket::settings::{Setting, Source, Value};
@@ -14,38 +15,50 @@ use wharf::socket::stack::Layer;
 use wharf::socket::units::{format_duration, format_size};
 use wharf::{Endpoint, Result};
 
+use self::json::Explanation;
+use super::relay::{Kind, workers};
+use crate::args::high::Relay;
 use crate::exit::Exit;
 use crate::terminal::answer;
 
-/// Explains one endpoint, or the relay of two.
+/// Explains one address.
 ///
 /// # Errors
 /// Standard output cannot be written to.
-pub fn run(left: &Endpoint, right: Option<&Endpoint>, json: bool) -> Result<Exit> {
-    let plan = match right {
-        Some(right) => Plan::new(left, right),
-        None => Plan::of_one(left),
-    };
+pub fn one(endpoint: &Endpoint, json: bool) -> Result<Exit> {
+    explain(endpoint, None, &Plan::of_one(endpoint), json)
+}
+
+/// Explains a relay.
+///
+/// # Errors
+/// As [`one`].
+pub fn both(relay: &Relay, json: bool) -> Result<Exit> {
+    let plan = Plan::new(&relay.left, &relay.right);
+    explain(&relay.left, Some(relay), &plan, json)
+}
+
+fn explain(left: &Endpoint, relay: Option<&Relay>, plan: &Plan, json: bool) -> Result<Exit> {
     match json {
-        true => answer::print_json(&Explanation::of(left, right, &plan)),
-        false => answer::print(&text(left, right, &plan)),
+        true => answer::print_json(&Explanation::of(left, relay, plan)),
+        false => answer::print(&text(left, relay, plan)),
     }
 }
 
-fn text(left: &Endpoint, right: Option<&Endpoint>, plan: &Plan) -> String {
+fn text(left: &Endpoint, relay: Option<&Relay>, plan: &Plan) -> String {
     let mut out = String::new();
-    match right {
+    match relay {
         None => side(&mut out, left),
-        Some(right) => {
+        Some(relay) => {
             out.push_str("left: ");
             side(&mut out, left);
             out.push_str("\nright: ");
-            side(&mut out, right);
+            side(&mut out, &relay.right);
         }
     }
-    if !plan.steps.is_empty() {
+    if let Some(relay) = relay {
         out.push_str("\nthe relay:\n");
-        for step in &plan.steps {
+        for step in plan.steps.iter().chain(&run(relay)) {
             let _ = writeln!(out, "  {step}");
         }
     }
@@ -59,6 +72,37 @@ fn text(left: &Endpoint, right: Option<&Endpoint>, plan: &Plan) -> String {
         }
     }
     out
+}
+
+/// What the flags come to, in lines.
+fn run(relay: &Relay) -> Vec<String> {
+    let (options, time) = (&relay.options, format_duration);
+    let most = options.max_connections;
+    let first = match (Kind::of(relay), options.full) {
+        (Kind::One, _) => "one connection, then it ends".to_owned(),
+        (Kind::Many, Full::Wait) => {
+            format!("{most} connections at most at once; further ones wait")
+        }
+        (Kind::Many, Full::Refuse) => {
+            format!("{most} connections at most at once; further ones are closed")
+        }
+    };
+    let workers = match workers(relay) {
+        1 => "one event loop".to_owned(),
+        n => format!("{n} event loops, each with a listener of its own"),
+    };
+    let idle = options
+        .relay
+        .idle_timeout
+        .map_or_else(|| "none".to_owned(), time);
+    vec![
+        format!("{first}; {workers}"),
+        format!(
+            "grace={} wait={} idle-timeout={idle}",
+            time(options.relay.grace),
+            time(options.relay.wait)
+        ),
+    ]
 }
 
 fn side(out: &mut String, endpoint: &Endpoint) {
@@ -84,7 +128,11 @@ fn side(out: &mut String, endpoint: &Endpoint) {
         );
         settings(out, layer.settings.iter(), width);
     }
-    settings(out, endpoint.stack().general().iter(), width);
+    let mut general = endpoint.stack().general().iter().peekable();
+    if general.peek().is_some() {
+        let _ = writeln!(out, "  {:width$}  every endpoint", "");
+    }
+    settings(out, general, width);
 }
 
 /// The settings: what was given first, a line each; the defaults together.
@@ -141,102 +189,5 @@ fn value(setting: &Setting) -> String {
         Value::Integer(number) if setting.spec.kind == OptionKind::Mode => format!("{number:o}"),
         Value::Integer(number) => number.to_string(),
         Value::List(list) => format!("[{}]", list.join(",")),
-    }
-}
-
-/// An explanation in JSON; the names of the fields are stable.
-#[derive(Serialize)]
-struct Explanation {
-    left: Side,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    right: Option<Side>,
-    steps: Vec<String>,
-    lints: Vec<Remark>,
-}
-
-#[derive(Serialize)]
-struct Side {
-    address: String,
-    listens: bool,
-    gives: &'static str,
-    layers: Vec<ToldLayer>,
-    settings: Vec<ToldSetting>,
-}
-
-#[derive(Serialize)]
-struct ToldLayer {
-    name: &'static str,
-    role: &'static str,
-    implied: bool,
-    standard: &'static str,
-    privilege: Option<&'static str>,
-    settings: Vec<ToldSetting>,
-}
-
-#[derive(Serialize)]
-struct ToldSetting {
-    name: &'static str,
-    value: String,
-    source: &'static str,
-}
-
-#[derive(Serialize)]
-struct Remark {
-    id: &'static str,
-    text: String,
-    hint: Option<String>,
-}
-
-impl Explanation {
-    fn of(left: &Endpoint, right: Option<&Endpoint>, plan: &Plan) -> Explanation {
-        let remark = |lint: &wharf::relay::Lint| Remark {
-            id: lint.id,
-            text: lint.text.clone(),
-            hint: lint.hint.clone(),
-        };
-        Explanation {
-            left: Side::of(left),
-            right: right.map(Side::of),
-            steps: plan.steps.clone(),
-            lints: plan.lints.iter().map(remark).collect(),
-        }
-    }
-}
-
-impl Side {
-    fn of(endpoint: &Endpoint) -> Side {
-        let layer = |layer: &Layer| ToldLayer {
-            name: layer.scheme.name,
-            role: match layer.role {
-                Role::Client => "client",
-                Role::Server => "server",
-            },
-            implied: layer.implied,
-            standard: layer.scheme.standard,
-            privilege: layer.scheme.privilege,
-            settings: layer.settings.iter().map(ToldSetting::of).collect(),
-        };
-        Side {
-            address: endpoint.to_string(),
-            listens: endpoint.is_listener(),
-            gives: endpoint.kind().name(),
-            layers: endpoint.layers().iter().map(layer).collect(),
-            settings: endpoint
-                .stack()
-                .general()
-                .iter()
-                .map(ToldSetting::of)
-                .collect(),
-        }
-    }
-}
-
-impl ToldSetting {
-    fn of(setting: &Setting) -> ToldSetting {
-        ToldSetting {
-            name: setting.spec.name,
-            value: value(setting),
-            source: setting.source.name(),
-        }
     }
 }

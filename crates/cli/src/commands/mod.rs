@@ -1,5 +1,6 @@
 //! What the program does, a file a command. Each takes its part of the job and gives how it ended.
 
+pub mod cert;
 pub mod completions;
 pub mod endpoints;
 pub mod explain;

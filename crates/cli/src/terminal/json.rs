@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 use wharf::Error;
 use wharf::relay::{Flow, Outcome};
-use wharf::socket::info::{Info, SocketName};
+use wharf::socket::info::{Info, SocketName, TlsFacts};
 
 use super::event::{Event, Totals, refusal_name};
 use super::fault;
@@ -237,8 +237,9 @@ struct Credentials {
     gid: u32,
 }
 
+/// What TLS agreed on.
 #[derive(Serialize)]
-struct Tls {
+pub struct Tls {
     version: String,
     cipher: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -268,16 +269,24 @@ impl Side {
                 uid: c.uid,
                 gid: c.gid,
             }),
-            tls: info.tls.clone().map(|tls| Tls {
-                version: tls.version,
-                cipher: tls.cipher,
-                group: tls.group,
-                alpn: tls.alpn,
-                sni: tls.sni,
-                fingerprint: tls.fingerprint,
-                subject: tls.subject,
-                resumed: tls.resumed,
-            }),
+            tls: info.tls.as_ref().map(Tls::of),
+        }
+    }
+}
+
+impl Tls {
+    /// The same facts, with the names that events have.
+    pub fn of(facts: &TlsFacts) -> Tls {
+        let facts = facts.clone();
+        Tls {
+            version: facts.version,
+            cipher: facts.cipher,
+            group: facts.group,
+            alpn: facts.alpn,
+            sni: facts.sni,
+            fingerprint: facts.fingerprint,
+            subject: facts.subject,
+            resumed: facts.resumed,
         }
     }
 }

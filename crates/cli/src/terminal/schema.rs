@@ -306,3 +306,6 @@ fn table(out: &mut String, fields: &[Field]) {
         let _ = writeln!(out, "| `{name}` | {kind} | {meaning} |");
     }
 }
+
+#[cfg(test)]
+mod tests;

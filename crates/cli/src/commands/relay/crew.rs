@@ -58,8 +58,13 @@ impl Crew {
             .options
             .max_connections
             .clamp(1, Semaphore::MAX_PERMITS);
+        let workers = workers(&relay);
+        if relay.workers.is_some_and(|asked| asked > workers) {
+            let text = "one worker is used: this is not a listener that several can share";
+            voice.note(Level::Info, text);
+        }
         Crew {
-            workers: workers(&relay, &voice),
+            workers,
             places: Arc::new(Semaphore::new(most)),
             unbound: AtomicUsize::new(listeners),
             state: Mutex::default(),
@@ -222,7 +227,7 @@ impl Crew {
 }
 
 /// How many workers there are: one a processor, where each can have a listener of its own.
-fn workers(relay: &Relay, voice: &Voice) -> usize {
+pub fn workers(relay: &Relay) -> usize {
     let listening = match (relay.left.is_listener(), relay.right.is_listener()) {
         (true, false) => Some(&relay.left),
         (false, true) => Some(&relay.right),
@@ -231,18 +236,9 @@ fn workers(relay: &Relay, voice: &Voice) -> usize {
     let shareable = super::Kind::of(relay) == super::Kind::Many
         && listening.is_some_and(|endpoint| endpoint.listeners() == Listeners::PerWorker);
     match relay.workers {
-        Some(asked) if shareable => asked,
-        Some(asked) => {
-            if asked > 1 {
-                voice.note(
-                    Level::Info,
-                    "one worker is used: this listener cannot be shared",
-                );
-            }
-            1
-        }
-        None if shareable => std::thread::available_parallelism().map_or(1, NonZero::get),
-        None => 1,
+        _ if !shareable => 1,
+        Some(asked) => asked,
+        None => std::thread::available_parallelism().map_or(1, NonZero::get),
     }
 }
 

@@ -17,6 +17,7 @@ use wharf::socket::scheme::Reopen;
 use wharf::{Error, Op, Result};
 
 use self::crew::Crew;
+pub use self::crew::workers;
 pub use self::tally::Tally;
 use self::watcher::Watcher;
 use crate::args::high::Relay;
@@ -87,7 +88,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(relay: &Relay) -> Kind {
+    /// What a run is about.
+    pub fn of(relay: &Relay) -> Kind {
         let (left, right) = (&relay.left, &relay.right);
         let listens = left.is_listener() || right.is_listener();
         let once = |endpoint: &wharf::Endpoint| {
