@@ -1,0 +1,5 @@
+//! wharf with real peers, as their client and as their server: a module a protocol.
+//!
+//! Not here: how the program itself behaves (`cli`), every pair of endpoints (`matrix`).
+
+mod tls;
