@@ -18,7 +18,10 @@ pub static SCHEMES: &[&Scheme] = &[
     &local::stdio::SCHEME,
     &local::exec::EXEC,
     &local::exec::SHELL,
-    &local::builtin::ECHO,
+    &local::builtin::echo::SCHEME,
+    &local::builtin::discard::SCHEME,
+    &local::builtin::source::ZERO,
+    &local::builtin::source::RANDOM,
 ];
 
 /// Well-known names that stand for a whole stack.

@@ -1,4 +1,6 @@
-//! Ends that need nobody: `echo:` gives back what it gets, boundaries kept.
+//! `echo:` gives back what it gets, boundaries kept (RFC 862).
+//!
+//! What was sent is held until it is received; while the hold is full, sending waits.
 
 use std::io;
 use std::task::{Context, Poll, Waker};
@@ -16,7 +18,7 @@ use crate::socket::scheme::{
 use crate::socket::stack::Ground;
 
 /// `echo:`
-pub static ECHO: Scheme = Scheme {
+pub static SCHEME: Scheme = Scheme {
     name: "echo",
     aliases: &[],
     layer: Layer::Local,
@@ -33,32 +35,32 @@ pub static ECHO: Scheme = Scheme {
     example: "echo:",
     reopen: Reopen::Many,
     listeners: Listeners::One,
-    build: Build::Ground(build_echo),
+    build: Build::Ground(build),
 };
 
-fn build_echo(_parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
-    Ok(Box::new(Echo))
+fn build(_parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
+    Ok(Box::new(Endpoint))
 }
 
-struct Echo;
+struct Endpoint;
 
-impl Ground for Echo {
+impl Ground for Endpoint {
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
-        let channel = Channel::packets(EchoPackets::default(), Info::of(cx.at), Profile::RECORDS);
+        let channel = Channel::packets(Held::default(), Info::of(cx.at), Profile::RECORDS);
         Box::pin(std::future::ready(Ok(channel)))
     }
 }
 
 /// What was sent and not yet received back.
 #[derive(Default)]
-struct EchoPackets {
+struct Held {
     held: Batch,
     ended: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
-impl Packets for EchoPackets {
+impl Packets for Held {
     fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<Got>> {
         let mut moved = 0;
         while let Some(packet) = self.held.front().filter(|_| !batch.is_full()) {
