@@ -18,6 +18,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &local::stdio::SCHEME,
     &local::exec::EXEC,
     &local::exec::SHELL,
+    &local::pipe::SCHEME,
     &local::builtin::echo::SCHEME,
     &local::builtin::discard::SCHEME,
     &local::builtin::source::ZERO,

@@ -5,6 +5,7 @@ mod child;
 mod command;
 pub mod exec;
 mod half;
+pub mod pipe;
 pub mod stdio;
 pub mod terminal;
 #[cfg(test)]
