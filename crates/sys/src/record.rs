@@ -7,6 +7,7 @@
 use crate::message;
 use crate::options::kind;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::RecvFlags;
 use socket2::{SockAddr, Type};
 use std::ffi::c_int;
 use std::io;
@@ -51,6 +52,20 @@ pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<Option<Received>> {
         truncated,
         sender: arrived.name,
     }))
+}
+
+/// The octets of the next record, which stays where it is: with so much space [`recv`] cuts nothing.
+///
+/// 0 is an empty record or the end, which [`recv`] tells apart.
+///
+/// # Errors
+/// As [`recv`].
+/// # Source
+/// recv(2), `MSG_PEEK` and `MSG_TRUNC`.
+pub fn next_len(fd: impl AsFd) -> io::Result<usize> {
+    let flags = RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT;
+    let (_, len) = rustix::net::recv(fd, &mut [0; 0], flags)?;
+    Ok(len)
 }
 
 /// Has the kernel mark each record, so that [`recv`] can tell an empty one from the end.
@@ -146,10 +161,16 @@ mod tests {
             for sent in [&b"four"[..], b"five!", b"", b"x"] {
                 assert_eq!(send(&two, sent, None).unwrap(), sent.len());
             }
-            for (len, truncated) in [(4, false), (4, true), (0, false), (1, false)] {
+            let records = [(4, 4, false), (5, 4, true), (0, 0, false), (1, 1, false)];
+            for (whole, len, truncated) in records {
+                assert_eq!(next_len(&one).unwrap(), whole);
                 let got = recv(&one, &mut buf).unwrap().unwrap();
                 assert_eq!((got.len, got.truncated), (len, truncated));
             }
+            assert_eq!(
+                next_len(&one).unwrap_err().kind(),
+                io::ErrorKind::WouldBlock
+            );
         }
     }
 
