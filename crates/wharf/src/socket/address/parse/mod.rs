@@ -204,7 +204,8 @@ impl<'t> Parser<'t> {
             Shape::Path if decoded.is_empty() => Err(self
                 .wrong(body.end(), format!("{name} wants a path"))
                 .hint(ground.example)),
-            Shape::Path if decoded.contains(&0) => {
+            // An abstract name of a Unix socket may, and begins with @.
+            Shape::Path if decoded.contains(&0) && !decoded.starts_with(b"@") => {
                 Err(self.wrong(body.at, "a path cannot contain a NUL octet"))
             }
             Shape::Path => Ok(Locator::Path(decoded)),
