@@ -8,6 +8,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::units::percent_encode;
+
 /// The name of one end of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -56,7 +58,8 @@ impl fmt::Display for SocketName {
         match self {
             SocketName::Ip(address) => address.fmt(f),
             SocketName::Unix(path) => path.display().fmt(f),
-            SocketName::Abstract(name) => write!(f, "@{}", String::from_utf8_lossy(name)),
+            // As an address would spell it: it may contain anything, NUL octets too.
+            SocketName::Abstract(name) => write!(f, "@{}", percent_encode(name, b"")),
             SocketName::Unnamed => f.write_str("unnamed"),
             SocketName::Vsock { cid, port } => write!(f, "{cid}:{port}"),
             SocketName::Text(text) => f.write_str(text),
