@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use socket2::{SockAddr, Socket};
+use socket2::{Domain, SockAddr, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use wharf_sys::readiness::{self, Watched};
 
@@ -159,6 +159,11 @@ impl Stream for StreamSocket {
     }
 
     fn unsent(&self) -> Option<usize> {
+        // What was written to a Unix socket is in the peer's queue. SIOCOUTQ tells what that queue
+        // takes of the kernel's memory (unix(7)), which are no octets of ours.
+        if wharf_sys::options::domain(self.socket()).ok()? == Domain::UNIX {
+            return Some(0);
+        }
         wharf_sys::options::unsent(self.socket().as_fd()).ok()
     }
 }
