@@ -3,3 +3,4 @@
 mod bind;
 mod options;
 pub mod tcp;
+pub mod unix;

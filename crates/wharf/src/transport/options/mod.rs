@@ -151,6 +151,15 @@ impl SocketOptions {
         })
     }
 
+    /// Checks the sizes of buffers alone, for what is no internet socket.
+    pub(super) fn of_buffers(settings: &Settings) -> SocketOptions {
+        SocketOptions {
+            sndbuf: settings.len_of("sndbuf"),
+            rcvbuf: settings.len_of("rcvbuf"),
+            ..SocketOptions::default()
+        }
+    }
+
     /// Sets everything on a fresh socket.
     ///
     /// # Errors
