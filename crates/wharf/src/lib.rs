@@ -20,6 +20,7 @@
     )
 )]
 
+pub mod blocking;
 pub mod catalog;
 pub mod framing;
 pub mod local;
