@@ -28,7 +28,7 @@ use crate::socket::scheme::Reopen;
 /// What happens to a peer that comes when no more connections are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Full {
-    /// It waits in the kernel's queue until another one ends.
+    /// It waits until another one ends: one for each worker with us, more in the kernel's queue.
     #[default]
     Wait,
     /// It is accepted and closed at once.
@@ -233,21 +233,13 @@ impl Server {
     /// Accepts until asked to stop, then waits for what is open.
     async fn run(&mut self, mut listener: Listener, mut other: Other, once: bool) -> Result<()> {
         let mut draining = self.job.env.shutdown.clone();
-        let mut told_full = false;
+        let mut parked = None;
         loop {
-            if self.job.options.full == Full::Wait
-                && self.places.available_permits() == 0
-                && !told_full
-            {
-                told_full = true;
-                self.job.watch.full(self.tasks.len());
-            }
             let next = tokio::select! {
                 biased;
                 () = draining.reached(Stage::Draining) => break,
-                next = accept(&mut listener, &self.places, &self.job) => next,
+                next = accept(&mut listener, &mut parked, &self.places, &self.job) => next,
                 Some(ended) = self.tasks.join_next() => {
-                    told_full = false;
                     self.ended(ended);
                     continue;
                 }
@@ -277,10 +269,13 @@ impl Server {
         // Peers that the kernel has accepted for us would be reset by closing.
         if let Other::Opened(endpoint) = &other {
             while let Some((incoming, place)) =
-                waiting(&mut listener, &self.places, &self.job).await
+                waiting(&mut listener, &mut parked, &self.places, &self.job).await
             {
                 self.spawn(incoming, Partner::Open(endpoint.clone()), place);
             }
+        }
+        if let Some(incoming) = parked {
+            self.job.refuse(incoming, Refusal::Full).await;
         }
         drop(listener);
         while let Some(ended) = self.tasks.join_next().await {
@@ -419,16 +414,27 @@ async fn abort(mut channel: Channel) {
     .await;
 }
 
-/// Takes a place and a peer, as the policy says; `None` if nobody came of it.
+/// Takes a peer and a place, as the policy says; `None` if nobody came of it.
+///
+/// *Cancel safety*: a peer that waits for a place is kept in `parked`.
 async fn accept(
     listener: &mut Listener,
+    parked: &mut Option<Incoming>,
     places: &Arc<Semaphore>,
     job: &Job,
 ) -> Option<(Incoming, OwnedSemaphorePermit)> {
     match job.options.full {
         Full::Wait => {
+            // A place that is held while nobody comes would be kept from the other workers, and
+            // their peers would wait for ever: so the peer comes first, and waits with us.
+            if parked.is_none() {
+                *parked = Some(accept_one(listener, job).await);
+                if places.available_permits() == 0 {
+                    job.watch.full(job.options.max_connections);
+                }
+            }
             let place = places.clone().acquire_owned().await.ok()?;
-            Some((accept_one(listener, job).await, place))
+            Some((parked.take()?, place))
         }
         Full::Refuse => {
             let incoming = accept_one(listener, job).await;
@@ -462,10 +468,11 @@ async fn accept_one(listener: &mut Listener, job: &Job) -> Incoming {
 /// Takes a peer that waits already; `None` if there is none.
 async fn waiting(
     listener: &mut Listener,
+    parked: &mut Option<Incoming>,
     places: &Arc<Semaphore>,
     job: &Job,
 ) -> Option<(Incoming, OwnedSemaphorePermit)> {
-    let next = accept(listener, places, job);
+    let next = accept(listener, parked, places, job);
     tokio::pin!(next);
     std::future::poll_fn(|cx| match next.as_mut().poll(cx) {
         Poll::Ready(found) => Poll::Ready(found),

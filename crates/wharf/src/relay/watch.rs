@@ -35,7 +35,7 @@ pub trait Watch: Send + Sync {
     /// A peer was turned away.
     fn refused(&self, _peer: &Info, _why: Refusal) {}
 
-    /// The limit of connections was reached, and accepting waits.
+    /// So many connections are open as are allowed, and a peer waits for its turn.
     fn full(&self, _open: usize) {}
 
     /// Accepting failed for want of descriptors or memory, and pauses.
