@@ -77,11 +77,11 @@ impl Endpoint {
     /// Kind `Usage`.
     pub fn build(address: Address) -> Result<Endpoint> {
         let stack = Stack::build(&address)?;
-        Ok(Endpoint::of(address, stack))
+        let text = Arc::from(address.to_string());
+        Ok(Endpoint::of(address, stack, text))
     }
 
-    fn of(address: Address, stack: Stack) -> Endpoint {
-        let text = Arc::from(address.to_string());
+    fn of(address: Address, stack: Stack, text: Arc<str>) -> Endpoint {
         Endpoint(Arc::new(Inner {
             address,
             text,
@@ -98,7 +98,8 @@ impl Endpoint {
     pub fn with_port(&self, port: u16) -> Result<Endpoint> {
         let address = self.address().clone().at_port(port);
         let stack = Stack::build(&address)?.sharing(&self.0.stack);
-        Ok(Endpoint::of(address, stack))
+        // Messages speak of what was typed, whichever listener they come from.
+        Ok(Endpoint::of(address, stack, self.0.text.clone()))
     }
 
     /// The address. That of a template has sample values in it.
