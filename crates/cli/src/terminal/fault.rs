@@ -29,7 +29,10 @@ pub fn lines(error: &Error) -> Vec<String> {
     );
     if let Some(hint) = error.try_this() {
         // A question is not something to try.
-        let lead = if hint.ends_with('?') { "" } else { "try: " };
+        let lead = match hint.starts_with("did you mean ") {
+            true => "",
+            false => "try: ",
+        };
         lines.push(format!("  {lead}{hint}"));
     }
     lines

@@ -103,37 +103,46 @@ impl Crew {
         }
     }
 
-    /// The listener of the first worker is bound.
-    fn bound(self: &Arc<Crew>, local: &[SocketName]) {
+    /// A listener of the first worker is bound; tells whether the run can go on.
+    fn bound(self: &Arc<Crew>, local: &[SocketName]) -> bool {
         if self.unbound.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return;
+            return true;
         }
-        if self.workers > 1
-            && let Err(error) = self.start_siblings(local)
-        {
-            return self.fail(error);
-        }
-        self.ready();
+        let started = match self.workers {
+            1 => Ok(()),
+            _ => self.start_siblings(local),
+        };
+        self.goes_on(started.and_then(|()| self.become_user()))
     }
 
-    /// Everything is bound or open: privileges go, and the supervisor is told.
-    pub fn ready(&self) {
-        if let Some(user) = &self.relay.user
-            && let Err(error) = wharf_sys::account::drop_privileges(user)
-        {
-            let error = Error::io_while(Op::Bind, format_args!("become user {user}"), error)
-                .hint("--user needs root, or CAP_SETUID and CAP_SETGID");
-            return self.fail(error);
+    /// Both sides are open, where nothing listens.
+    pub fn open(&self) {
+        self.goes_on(self.become_user());
+    }
+
+    /// Tells the supervisor that we are ready, or stops the run.
+    fn goes_on(&self, result: Result<()>) -> bool {
+        if let Err(error) = result {
+            self.state().failure = Some(error);
+            self.stopper.advance(Stage::Stopping);
+            return false;
         }
         if let Err(error) = service::notify("READY=1") {
-            self.voice
-                .note(Level::Warn, &format!("systemd was not told: {error}"));
+            let text = format!("systemd was not told: {error}");
+            self.voice.note(Level::Warn, &text);
         }
+        true
     }
 
-    fn fail(&self, error: Error) {
-        self.state().failure = Some(error);
-        self.stopper.advance(Stage::Stopping);
+    /// Gives up privileges, if that is wanted.
+    fn become_user(&self) -> Result<()> {
+        let Some(user) = &self.relay.user else {
+            return Ok(());
+        };
+        wharf_sys::account::drop_privileges(user).map_err(|error| {
+            Error::io_while(Op::Bind, format_args!("become user {user}"), error)
+                .hint("--user needs root, or CAP_SETUID and CAP_SETGID")
+        })
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -247,10 +256,13 @@ struct First(Arc<Crew>);
 
 impl Log for First {
     fn message(&self, message: &Message<'_>) {
-        self.0.voice.message(message);
-        if let Message::Listening { local, .. } = message {
-            self.0.bound(local);
+        // Whoever waits for this line finds all workers there, and as the user that was asked for.
+        if let Message::Listening { local, .. } = message
+            && !self.0.bound(local)
+        {
+            return;
         }
+        self.0.voice.message(message);
     }
 
     fn wants(&self, level: Level) -> bool {

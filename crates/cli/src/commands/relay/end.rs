@@ -38,8 +38,8 @@ pub fn conclude(
             (None, _) => (Exit::Done, None),
         },
     };
-    let moved = kind == Kind::Many || totals.connections > 0;
-    let tells = voice.form() == Form::Json || moved && (kind == Kind::Many || voice.is_verbose());
+    let served = totals.connections > 0 || kind == Kind::Many && error.is_none();
+    let tells = voice.form() == Form::Json || served && (kind == Kind::Many || voice.is_verbose());
     if relay.stats {
         voice.say(&Event::Stats { totals: &totals });
     } else if tells || totals.cut + totals.lost > 0 && exit != Exit::StdoutClosed {

@@ -1,5 +1,6 @@
 //! What becomes of each connection: counted, said, and looked into if that is wanted.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +25,7 @@ pub struct Watcher {
     crew: OnceLock<std::sync::Weak<Crew>>,
     listens: bool,
     hexdump: bool,
+    told_full: AtomicBool,
 }
 
 impl Watcher {
@@ -36,6 +38,7 @@ impl Watcher {
             crew: OnceLock::new(),
             listens: relay.left.is_listener() || relay.right.is_listener(),
             hexdump: relay.hexdump,
+            told_full: AtomicBool::new(false),
         }
     }
 
@@ -72,7 +75,7 @@ impl Watch for Watcher {
         if !self.listens
             && let Some(crew) = self.crew.get().and_then(std::sync::Weak::upgrade)
         {
-            crew.ready();
+            crew.open();
         }
     }
 
@@ -103,7 +106,12 @@ impl Watch for Watcher {
         let text = format!(
             "{open} connections are open, as many as --max-connections allows; further ones wait"
         );
-        self.voice.note(Level::Info, &text);
+        // Under load this goes on and on: it is news once.
+        let level = match self.told_full.swap(true, Ordering::Relaxed) {
+            false => Level::Info,
+            true => Level::Debug,
+        };
+        self.voice.note(level, &text);
     }
 
     fn paused(&self, error: &Error) {
