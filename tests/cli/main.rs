@@ -4,4 +4,11 @@
 //! Not here: every pair of endpoints (`matrix`), long conversations with other tools (`interop`).
 
 mod closing;
+mod docs;
 mod eof;
+mod explain;
+mod help;
+mod mistakes;
+mod probe;
+mod report;
+mod serving;
