@@ -76,7 +76,7 @@ fn a_client_certificate_is_required_and_known() {
         let given = s_client(&lab, &front, &[flag, "-cert", certificate, "-key", key]);
         let mut given = Tool::OPENSSL.with(given).stdin_held().spawn();
         assert_eq!(given.line(), "CN=somebody");
-        drop(given);
+        given.finish();
         let missed = Tool::OPENSSL
             .with(s_client(&lab, &front, &[flag]))
             .stdin_held();

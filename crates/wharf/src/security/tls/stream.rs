@@ -179,15 +179,21 @@ impl Session {
             return explain(op, engine, &scene).into();
         }
         let is_ours = error.get_ref().is_some_and(|inner| inner.is::<Error>());
-        if error.kind() == io::ErrorKind::UnexpectedEof && !is_ours {
-            return Error::new(
+        let broke_off = match error.kind() {
+            io::ErrorKind::UnexpectedEof if !is_ours => Error::new(
                 op,
                 Kind::Truncated,
                 "the peer ended the connection without saying so in TLS (no close_notify), so data may be missing",
-            )
-            .into();
+            ),
+            io::ErrorKind::ConnectionReset if self.said_end => Error::io(op, error),
+            _ => return error,
+        };
+        // nginx for one gives up a request when its client's direction ends.
+        if self.said_end {
+            let hint = "half-close=no ends our direction only after the peer's, for peers that break off at our end";
+            return broke_off.hint(hint).into();
         }
-        error
+        broke_off.into()
     }
 
     /// After a write that failed: the alert with which the peer said why, if one has come. What the

@@ -43,6 +43,24 @@ async fn an_end_without_close_notify_is_a_truncation() {
 }
 
 #[tokio::test]
+async fn a_peer_that_breaks_off_at_our_end_gives_a_hint() {
+    let lab = Lab::new();
+    for end in [End::Fin, End::Reset] {
+        let (server, client) = meet(&lab.server(""), &lab.client("")).await.both();
+        let (mut server, mut client) = (stream(server), stream(client));
+        poll_fn(|cx| client.poll_finish(cx, &End::Fin))
+            .await
+            .unwrap();
+        if end == End::Reset {
+            poll_fn(|cx| server.poll_finish(cx, &end)).await.unwrap();
+        }
+        drop(server);
+        let error = inner(client.read_u8().await.unwrap_err());
+        assert!(error.try_this().unwrap().starts_with("half-close=no"));
+    }
+}
+
+#[tokio::test]
 async fn a_reset_is_passed_down_and_is_no_good_end() {
     let lab = Lab::new();
     for end in [End::Reset, End::Truncated] {
