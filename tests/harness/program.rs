@@ -25,6 +25,16 @@ pub fn wharf<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Program
     Program::new(binary(), arguments)
 }
 
+/// The example of that name (`examples/NAME.rs`) with `arguments`, not yet started.
+pub fn example<A: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = A>) -> Program {
+    // Examples are built with the tests, and by the same script as the program.
+    binary();
+    let ours = std::env::current_exe().expect("the path of this test");
+    let built = ours.parent().and_then(Path::parent);
+    let built = built.expect("a test stands in target/PROFILE/deps");
+    Program::new(built.join("examples").join(name), arguments)
+}
+
 /// Where standard input comes from.
 enum Stdin {
     Null,
