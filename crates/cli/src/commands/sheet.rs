@@ -5,47 +5,63 @@
 
 use std::fmt::Write;
 
+use wharf::Endpoint;
 use wharf::catalog::CATALOG;
+use wharf::socket::Role;
 use wharf::socket::options::{OptionKind, OptionSpec};
 use wharf::socket::scheme::{Layer, PortRule, Roles, Scheme, Shape, StandsOn};
 
-/// An address in which the option is used.
+/// An address in which the option is used, and means something.
 pub fn example(scheme: &Scheme, spec: &OptionSpec) -> String {
+    let role = match spec.roles {
+        Roles::Server => Role::Server,
+        _ => Role::Client,
+    };
+    let text = example_as(role, scheme, spec);
+    // Some options count where an endpoint listens, or where it opens with others beside them.
+    if role == Role::Client && scheme.roles.has(Role::Server) && Endpoint::parse(&text).is_err() {
+        return example_as(Role::Server, scheme, spec);
+    }
+    text
+}
+
+fn example_as(role: Role, scheme: &Scheme, spec: &OptionSpec) -> String {
     let option = match value(spec) {
         Some(value) => format!("{}={value}", spec.name),
         None => spec.name.to_owned(),
     };
-    let (mut stack, rest) = match scheme.example.split_once([':', '#']) {
-        Some((stack, _)) => (stack.to_owned(), &scheme.example[stack.len()..]),
-        None => (scheme.example.to_owned(), ""),
+    let end = scheme.example.find([':', '#']);
+    let (stack, rest) = scheme.example.split_at(end.unwrap_or(scheme.example.len()));
+    let stack = stack.strip_suffix("-listen").unwrap_or(stack);
+    let listen = match role {
+        Role::Server => "-listen",
+        Role::Client => "",
     };
-    let listens = stack.ends_with("-listen");
-    match spec.roles {
-        Roles::Server if !listens => stack.push_str("-listen"),
-        Roles::Client if listens => stack.truncate(stack.len() - "-listen".len()),
-        _ => {}
-    }
     // The options of the example would only distract; those of a command stand before it.
     if matches!(scheme.shape, Shape::Command { .. }) && scheme.is_ground() {
         let command = match rest.strip_prefix('#') {
             Some(options) => options.split_once(':').map_or("", |(_, command)| command),
             None => rest.trim_start_matches(':'),
         };
-        return format!("{stack}#{option}:{command}");
+        return format!("{stack}{listen}#{option}:{command}");
     }
     let place = rest.split('#').next().unwrap_or_default();
-    let place = match (spec.roles, place.rsplit_once(':')) {
+    let place = match (role, place.rsplit_once(':')) {
         // A listener is told a port; its host is loopback if nothing is said.
-        (Roles::Server, Some((host, port))) if host.contains("//") => format!("://:{port}"),
+        (Role::Server, Some((host, port))) if host.contains("//") => format!("://:{port}"),
         _ => place.to_owned(),
     };
-    format!("{stack}{place}#{option}")
+    format!("{stack}{listen}{place}#{option}")
 }
 
 /// A value: the example that was declared, the default, or one that shows the kind.
 fn value(spec: &OptionSpec) -> Option<String> {
     let sample = match spec.kind {
-        OptionKind::Flag => return None,
+        OptionKind::Flag => {
+            // What is on already can only be switched off.
+            let off = spec.default.filter(|on| *on == "yes").map(|_| "no");
+            return spec.example.or(off).map(str::to_owned);
+        }
         OptionKind::Integer { min, max } => 1.clamp(min, max).to_string(),
         OptionKind::Choice(words) => words.first().copied().unwrap_or_default().to_owned(),
         OptionKind::Text => "TEXT".to_owned(),
@@ -204,7 +220,6 @@ pub fn of_layer(layer: Layer) -> impl Iterator<Item = &'static Scheme> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf::Endpoint;
 
     #[test]
     fn every_example_parses() {

@@ -102,18 +102,23 @@ const OPTIONS: &[OptionSpec] = &[
         "mode",
         OptionKind::Mode,
         "permissions of the socket file, whatever the umask; who may write may connect",
-    ),
+    )
+    .example("660,bind=/run/me.sock"),
     OptionSpec::new(
         "owner",
         OptionKind::Text,
         "the socket file belongs to this user; without mode= nobody else but the group gets in",
-    ),
+    )
+    .example("www-data,bind=/run/me.sock"),
     OptionSpec::new(
         "group",
         OptionKind::Text,
         "the socket file belongs to this group; without mode= its members and the owner get in",
-    ),
-    OptionSpec::flag("unlink", "removes the socket file when the socket closes").default("yes"),
+    )
+    .example("www-data,bind=/run/me.sock"),
+    OptionSpec::flag("unlink", "removes the socket file when the socket closes")
+        .default("yes")
+        .example("no,bind=/run/me.sock"),
     // There is no rcvbuf: what was sent and not read counts on the sending side alone (unix(7)).
     OptionSpec::new(
         "sndbuf",
