@@ -190,21 +190,31 @@ pub fn original_destination(fd: impl AsFd) -> io::Result<SocketAddr> {
     })
 }
 
+/// Has a queued error poll as `POLLPRI` too. That of `asm-generic/socket.h`; the libc crate lacks it.
+#[cfg(target_os = "linux")]
+const SO_SELECT_ERR_QUEUE: c_int = 45;
+
 /// Keeps errors for sent datagrams in a queue that [`datagram::recv_error`] reads.
+///
+/// A socket with a queued error polls as `POLLERR` and `POLLPRI`: a plain error does not wake a task
+/// that waits to read, which [`readiness::datagrams`] sees to.
 ///
 /// # Errors
 /// `Unsupported` other than on Linux or on a socket that is no internet socket.
 /// # Source
-/// ip(7), `IP_RECVERR`; ipv6(7), `IPV6_RECVERR`.
+/// ip(7), `IP_RECVERR`; ipv6(7), `IPV6_RECVERR`; the kernel's `net/core/datagram.c`, `datagram_poll`.
 ///
 /// [`datagram::recv_error`]: crate::datagram::recv_error
+/// [`readiness::datagrams`]: crate::readiness::datagrams
 pub fn receive_errors(fd: impl AsFd) -> io::Result<()> {
     linux_only!({
+        let fd = fd.as_fd();
         both(
-            fd.as_fd(),
+            fd,
             |fd| switch(fd, libc::IPPROTO_IP, libc::IP_RECVERR, true),
             |fd| switch(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, true),
-        )
+        )?;
+        switch(fd, libc::SOL_SOCKET, SO_SELECT_ERR_QUEUE, true)
     })
 }
 

@@ -53,10 +53,24 @@ pub fn watch<T: OwnsDescriptor>(owner: T, interest: Interest) -> io::Result<Watc
     watched.map(Watched).map_err(|error| error.into_parts().1)
 }
 
+/// What a datagram socket is watched for: reading, writing, and errors of the network, which wake a
+/// reader if [`options::receive_errors`](crate::options::receive_errors) is on.
+pub const fn datagrams() -> Interest {
+    let both = Interest::READABLE.add(Interest::WRITABLE);
+    #[cfg(target_os = "linux")]
+    let both = both.add(Interest::PRIORITY);
+    both
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::descriptor::{Pipe, pipe};
+    #[cfg(target_os = "linux")]
+    use {
+        socket2::{Domain, Socket, Type},
+        std::net::UdpSocket,
+    };
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread()
@@ -85,6 +99,24 @@ mod tests {
             let file = OwnedFd::from(tempfile::tempfile().unwrap());
             let error = watch(file, Interest::READABLE).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        });
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_queued_error_wakes_who_waits_to_read() {
+        let bound = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let gone = bound.local_addr().unwrap();
+        drop(bound);
+        runtime().block_on(async {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+            crate::options::receive_errors(&socket).unwrap();
+            socket.connect(&gone.into()).unwrap();
+            let watched = watch(socket, datagrams()).unwrap();
+            crate::datagram::send(watched.get_ref(), b"hello?", None, None).unwrap();
+            watched.readable().await.unwrap().retain_ready();
+            let queued = crate::datagram::recv_error(watched.get_ref()).unwrap();
+            assert_eq!(queued.unwrap().destination, Some(gone));
         });
     }
 }
