@@ -14,6 +14,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &framing::crlf::SCHEME,
     &security::tls::SCHEME,
     &transport::tcp::SCHEME,
+    &transport::udp::SCHEME,
     &transport::unix::STREAM,
     &transport::unix::DATAGRAM,
     &transport::unix::SEQPACKET,

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-use super::address::{Host, Port};
+use super::address::{Authority, Host, Port};
 use super::env::Cx;
 use super::error::{Error, Kind, Op, Result};
 use super::net::Net;
@@ -143,6 +143,20 @@ pub fn port_number(port: Option<&Port>, transport: &str) -> Result<u16> {
             .hint("give the port as a number")
         }),
     }
+}
+
+/// The host and port of an authority for a carrier, which resolves names on its own side.
+///
+/// # Errors
+/// Kind `Name` if no table knows the service.
+pub fn host_port(authority: &Authority, transport: &str) -> Result<(String, u16)> {
+    let host = match &authority.host {
+        Host::Missing => "localhost".into(),
+        Host::Name(name) => name.clone(),
+        Host::V4(address) => address.to_string(),
+        Host::V6(address, _) => address.to_string(),
+    };
+    Ok((host, port_number(authority.port.as_ref(), transport)?))
 }
 
 /// Services that people name, for machines without `/etc/services` (IANA's registry, RFC 6335).

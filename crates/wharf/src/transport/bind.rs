@@ -9,7 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::Socket;
 use wharf_sys::owner::{self, Transport};
 
+use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op};
+use crate::socket::log::Level;
 
 /// Binds `socket` to `address`.
 ///
@@ -53,13 +55,56 @@ pub(super) fn other_family(ours: IpAddr, peer: IpAddr) -> Error {
     Error::new(Op::Bind, Kind::Usage, reason)
 }
 
+/// Listens on all addresses of a host with `listen`, which says what port it got; of those of a name,
+/// on the ones that this machine has. With port 0 all take the port that the first one got, and
+/// `[::]` becomes 0.0.0.0 where there is no IPv6.
+pub(super) fn bind_all<T>(
+    addresses: Vec<SocketAddr>,
+    cx: Cx<'_>,
+    listen: impl Fn(SocketAddr) -> io::Result<(T, u16)>,
+) -> Result<Vec<T>, Error> {
+    let several = addresses.len() > 1;
+    let mut port = None;
+    let mut bound = Vec::new();
+    let mut lacking = None;
+    for mut address in addresses {
+        if address.port() == 0 {
+            address.set_port(port.unwrap_or(0));
+        }
+        let mut listened = listen(address);
+        if let Err(error) = &listened
+            && address.ip() == Ipv6Addr::UNSPECIFIED
+            && is_without_ipv6(error)
+        {
+            cx.say(Level::Info, "there is no IPv6 here: listening on 0.0.0.0");
+            address.set_ip(Ipv4Addr::UNSPECIFIED.into());
+            listened = listen(address);
+        }
+        match listened {
+            Ok((one, its_port)) => {
+                bound.push(one);
+                port.get_or_insert(its_port);
+            }
+            Err(error) if several && is_lacking(&error) => {
+                cx.say(Level::Info, format!("not on {}: {error}", address.ip()));
+                lacking.get_or_insert(error);
+            }
+            Err(error) => return Err(Error::io(Op::Listen, error)),
+        }
+    }
+    match lacking {
+        Some(error) if bound.is_empty() => Err(Error::io(Op::Listen, error)),
+        _ => Ok(bound),
+    }
+}
+
 /// Whether it failed because the machine has no IPv6 at all (a kernel without it, or switched off).
-pub(super) fn is_without_ipv6(error: &io::Error) -> bool {
+fn is_without_ipv6(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
 /// Whether it failed because the machine lacks that one address.
-pub(super) fn is_lacking(error: &io::Error) -> bool {
+fn is_lacking(error: &io::Error) -> bool {
     let told = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>());

@@ -160,6 +160,11 @@ impl SocketOptions {
         }
     }
 
+    /// The hop limit that was given.
+    pub(super) fn ttl(&self) -> Option<u8> {
+        self.ttl
+    }
+
     /// Sets everything on a fresh socket.
     ///
     /// # Errors

@@ -16,15 +16,12 @@ use wharf_proto::transport::eyeballs::{AttemptId, Config, Machine};
 use wharf_sys::owner::Transport;
 
 use super::{Endpoint, channel, plain};
-use crate::socket::address::Host;
 use crate::socket::channel::Channel;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
-use crate::socket::info::SocketName;
 use crate::socket::kernel::StreamSocket;
-use crate::socket::log::Message;
 use crate::socket::units::format_duration;
-use crate::transport::{bind, options};
+use crate::transport::{attempts, bind, options};
 
 /// One attempt to connect.
 #[derive(Clone, Copy)]
@@ -87,21 +84,21 @@ impl Endpoint {
                 () = sleep_until(deadline) => {
                     for attempt in silent {
                         let error = self.silence("no answer");
-                        report(attempt.to, Some(&error), cx);
+                        attempts::report(attempt.to, Some(&error), cx);
                         failed.push((attempt, error));
                     }
                     break;
                 }
             };
             silent.retain(|other| other.id != attempt.id);
-            report(attempt.to, outcome.as_ref().err(), cx);
+            attempts::report(attempt.to, outcome.as_ref().err(), cx);
             match outcome {
                 Ok(stream) => {
                     machine.handle_connected(attempt.id);
                     for other in silent {
                         let reason = format!("no answer before {} had answered", attempt.to);
                         let error = Error::new(Op::Connect, Kind::Timeout, reason);
-                        report(other.to, Some(&error), cx);
+                        attempts::report(other.to, Some(&error), cx);
                     }
                     return Ok((stream, attempt.to));
                 }
@@ -189,37 +186,9 @@ impl Endpoint {
     /// One error for all addresses, in the order in which they were tried.
     fn all_failed(&self, mut failed: Vec<(Attempt, Error)>) -> Error {
         failed.sort_by_key(|(attempt, _)| attempt.id);
-        let Some((_, first)) = failed.first() else {
-            return Error::new(Op::Connect, Kind::Name, "there is no address to connect to");
-        };
-        // What fails before an address matters (a namespace, an option) is said once, as it is.
-        let early = first.op() != Op::Connect
-            && failed
-                .iter()
-                .all(|(_, other)| other.reason() == first.reason());
-        let typed = !matches!(self.authority.host, Host::Name(_) | Host::Missing);
-        if early || (typed && failed.len() == 1) {
-            return failed.swap_remove(0).1;
-        }
-        let kinds = || failed.iter().map(|(_, error)| error.kind());
-        let kind = if kinds().any(|kind| kind == Kind::Timeout) {
-            Kind::Timeout
-        } else if kinds().all(|kind| kind == first.kind()) {
-            first.kind()
-        } else {
-            Kind::Unreachable
-        };
-        let reasons: Vec<String> = failed
-            .iter()
-            .map(|(attempt, error)| format!("{}: {}", attempt.to, error.reason()))
-            .collect();
-        let hint = failed.iter().find(|(_, error)| error.kind() == kind);
-        let hint = hint.and_then(|(_, error)| error.try_this());
-        let error = Error::new(Op::Connect, kind, reasons.join("; "));
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        let failed = failed.into_iter();
+        let failed = failed.map(|(attempt, error)| (attempt.to, error)).collect();
+        attempts::all_failed(&self.authority.host, failed)
     }
 
     fn silence(&self, what: &str) -> Error {
@@ -228,12 +197,4 @@ impl Endpoint {
         Error::new(Op::Connect, Kind::Timeout, reason)
             .hint(format!("timeout={} waits longer", format_duration(longer)))
     }
-}
-
-fn report(to: SocketAddr, error: Option<&Error>, cx: Cx<'_>) {
-    cx.env.log.message(&Message::Attempt {
-        at: cx.at,
-        to: &SocketName::Ip(to),
-        error,
-    });
 }

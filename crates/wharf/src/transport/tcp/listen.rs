@@ -4,7 +4,7 @@
 //! set on the listening socket: Linux gives them to the connections that it accepts.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use socket2::Socket;
@@ -17,7 +17,6 @@ use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::SocketName;
 use crate::socket::kernel::{ListeningSocket, StreamSocket};
 use crate::socket::listener::GroundListener;
-use crate::socket::log::Level;
 use crate::transport::{bind, options};
 
 /// Where a peer meant to go, if that is not simply us.
@@ -47,26 +46,12 @@ impl Endpoint {
     /// Listens on all addresses of the host; of those of a name, on the ones that this machine has.
     pub(super) async fn listen_on_all(&self, cx: Cx<'_>) -> Result<Listener> {
         let addresses = self.addresses(cx).await?;
-        let several = addresses.len() > 1;
-        let mut bound: Vec<Bound> = Vec::new();
-        let mut lacking = None;
-        for mut address in addresses {
-            // With port 0 all take the port that the first one got.
-            if let (0, Some(first)) = (address.port(), bound.first()) {
-                address.set_port(first.local.port());
-            }
-            match self.listen_on(address, cx) {
-                Ok(one) => bound.push(one),
-                Err(error) if several && bind::is_lacking(&error) => {
-                    cx.say(Level::Info, format!("not on {}: {error}", address.ip()));
-                    lacking.get_or_insert(error);
-                }
-                Err(error) => return Err(Error::io(Op::Listen, error)),
-            }
-        }
-        if let (true, Some(error)) = (bound.is_empty(), lacking) {
-            return Err(Error::io(Op::Listen, error));
-        }
+        let bound = bind::bind_all(addresses, cx, |address| {
+            let socket = cx.net.enter(|| self.listening(address, cx))?;
+            let local = socket.local_addr()?.as_socket().unwrap_or(address);
+            let socket = ListeningSocket::new(socket)?;
+            Ok((Bound { socket, local }, local.port()))
+        })?;
         let target = match (self.socket.transparent, self.redirected) {
             (true, _) => Target::Transparent,
             (false, true) => Target::Redirected,
@@ -77,22 +62,6 @@ impl Endpoint {
             turn: 0,
             target,
         })
-    }
-
-    /// Listens on one address; `[::]` becomes 0.0.0.0 where there is no IPv6.
-    fn listen_on(&self, address: SocketAddr, cx: Cx<'_>) -> io::Result<Bound> {
-        let made = cx.net.enter(|| self.listening(address, cx));
-        let socket = match made {
-            Err(error) if address.ip().is_unspecified() && bind::is_without_ipv6(&error) => {
-                cx.say(Level::Info, "there is no IPv6 here: listening on 0.0.0.0");
-                let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-                cx.net.enter(|| self.listening(address, cx))?
-            }
-            made => made?,
-        };
-        let local = socket.local_addr()?.as_socket().unwrap_or(address);
-        let socket = ListeningSocket::new(socket)?;
-        Ok(Bound { socket, local })
     }
 
     fn listening(&self, address: SocketAddr, cx: Cx<'_>) -> io::Result<Socket> {

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use super::options::{self, SocketOptions, set};
-use crate::socket::address::{Authority, Host};
+use crate::socket::address::Authority;
 use crate::socket::channel::{Channel, Kind, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Result};
@@ -27,7 +27,7 @@ use crate::socket::kernel::StreamSocket;
 use crate::socket::listener::GroundListener;
 use crate::socket::net::Transport;
 use crate::socket::options::{OptionKind, OptionSpec};
-use crate::socket::resolve::{port_number, resolve};
+use crate::socket::resolve::{host_port, resolve};
 use crate::socket::scheme::{
     Build, Layer, Listeners, Parts, PortRule, Reopen, Roles, Scheme, Shape, StandsOn,
 };
@@ -191,17 +191,6 @@ impl Endpoint {
         resolve(host, port.as_ref(), "tcp", cx).await
     }
 
-    /// The host and port as a carrier takes them, which resolves names on its own side.
-    fn host_port(&self) -> Result<(String, u16)> {
-        let host = match &self.authority.host {
-            Host::Missing => "localhost".into(),
-            Host::Name(name) => name.clone(),
-            Host::V4(address) => address.to_string(),
-            Host::V6(address, _) => address.to_string(),
-        };
-        Ok((host, port_number(self.authority.port.as_ref(), "tcp")?))
-    }
-
     /// A socket of the family of `address`, with every option that both roles have.
     fn socket_for(&self, address: SocketAddr, cx: Cx<'_>) -> io::Result<Socket> {
         let (domain, kind) = (Domain::for_address(address), Type::STREAM);
@@ -243,7 +232,7 @@ impl Ground for Endpoint {
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(async move {
             if let Some(carrier) = cx.net.carrier() {
-                let (host, port) = self.host_port()?;
+                let (host, port) = host_port(&self.authority, "tcp")?;
                 return carrier.connect(Transport::Tcp, &host, port, cx).await;
             }
             self.connect_within(cx).await
@@ -253,7 +242,7 @@ impl Ground for Endpoint {
     fn listen<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Box<dyn GroundListener>>> {
         Box::pin(async move {
             if let Some(carrier) = cx.net.carrier() {
-                let (host, port) = self.host_port()?;
+                let (host, port) = host_port(&self.authority, "tcp")?;
                 return carrier.listen(Transport::Tcp, &host, port, cx).await;
             }
             let listener = self.listen_on_all(cx).await?;

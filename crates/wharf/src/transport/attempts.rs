@@ -1,0 +1,51 @@
+//! Several addresses of one name: telling how each attempt went, and one error for all of them.
+
+use std::net::SocketAddr;
+
+use crate::socket::address::Host;
+use crate::socket::env::Cx;
+use crate::socket::error::{Error, Kind, Op};
+use crate::socket::info::SocketName;
+use crate::socket::log::Message;
+
+/// Tells the log how an attempt ended.
+pub(super) fn report(to: SocketAddr, error: Option<&Error>, cx: Cx<'_>) {
+    cx.env.log.message(&Message::Attempt {
+        at: cx.at,
+        to: &SocketName::Ip(to),
+        error,
+    });
+}
+
+/// One error for all addresses of `host`, each with its own reason, in the order given.
+pub(super) fn all_failed(host: &Host, mut failed: Vec<(SocketAddr, Error)>) -> Error {
+    let Some((_, first)) = failed.first() else {
+        return Error::new(Op::Connect, Kind::Name, "there is no address to connect to");
+    };
+    // What fails before an address matters (a namespace, an option) is said once, as it is.
+    let same = |(_, other): &(SocketAddr, Error)| other.reason() == first.reason();
+    let early = first.op() != Op::Connect && failed.iter().all(same);
+    let typed = !matches!(host, Host::Name(_));
+    if early || (typed && failed.len() == 1) {
+        return failed.swap_remove(0).1;
+    }
+    let kinds = || failed.iter().map(|(_, error)| error.kind());
+    let kind = if kinds().any(|kind| kind == Kind::Timeout) {
+        Kind::Timeout
+    } else if kinds().all(|kind| kind == first.kind()) {
+        first.kind()
+    } else {
+        Kind::Unreachable
+    };
+    let hint = failed.iter().find(|(_, error)| error.kind() == kind);
+    let hint = hint.and_then(|(_, error)| error.try_this());
+    let reasons: Vec<String> = failed
+        .iter()
+        .map(|(to, error)| format!("{to}: {}", error.reason()))
+        .collect();
+    let error = Error::new(Op::Connect, kind, reasons.join("; "));
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

@@ -1,0 +1,137 @@
+//! The task that reads a shared socket, for as long as its listener or a session is there.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
+
+use super::table::Put;
+use super::{Datagrams, Shared};
+use crate::socket::log::Level;
+use crate::transport::scratch;
+
+/// So many datagrams are read before the sessions get their turn.
+const TURN: usize = 64;
+
+/// So many errors in a row that nothing explains mean that the socket is of no more use.
+const STRANGE: usize = 16;
+
+/// Reads one socket.
+pub(super) struct Driver<D: Datagrams> {
+    /// Weak, so that the socket closes with its last session and not a moment later.
+    shared: Weak<Shared<D>>,
+    expiry: Option<Interval>,
+    retry: Option<Pin<Box<Sleep>>>,
+    strange: usize,
+}
+
+impl<D: Datagrams> Driver<D> {
+    pub(super) fn new(shared: &Arc<Shared<D>>) -> Driver<D> {
+        let idle = shared.limits.idle;
+        // Looked at eight times a period: a session lives an eighth longer at most.
+        let expiry = (idle > Duration::ZERO).then(|| {
+            let period = (idle / 8).max(Duration::from_millis(1));
+            let mut interval = interval_at(Instant::now() + period, period);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        Driver {
+            shared: Arc::downgrade(shared),
+            expiry,
+            retry: None,
+            strange: 0,
+        }
+    }
+
+    fn poll_expiry(&mut self, cx: &mut Context<'_>, shared: &Shared<D>) {
+        while let Some(Poll::Ready(now)) = self.expiry.as_mut().map(|e| e.poll_tick(cx)) {
+            shared.table().expire(now);
+        }
+    }
+
+    /// Wakes who waits to write, once there is space; or after a while, where nobody tells.
+    fn poll_writers(&mut self, cx: &mut Context<'_>, shared: &Shared<D>) {
+        if !shared.table().has_writers() {
+            return;
+        }
+        let again = self
+            .retry
+            .as_mut()
+            .is_some_and(|r| r.as_mut().poll(cx).is_ready());
+        if again || shared.datagrams.socket().poll_write_ready(cx).is_ready() {
+            self.retry = None;
+            shared.table().wake_writers();
+        } else if let (None, Some(wait)) = (&self.retry, D::RETRY) {
+            let mut retry = Box::pin(sleep(wait));
+            // Now, so that it wakes this task; it has just begun.
+            let _ = retry.as_mut().poll(cx);
+            self.retry = Some(retry);
+        }
+    }
+
+    /// Reads until there is nothing more, and lets the sessions work in between.
+    fn poll_read(&mut self, cx: &mut Context<'_>, shared: &Shared<D>) -> Poll<io::Result<()>> {
+        let mut left = TURN;
+        while left > 0 {
+            let mut guard = ready!(shared.datagrams.socket().poll_read_ready(cx))?;
+            let read = scratch::with(shared.datagrams.space(), |buf| {
+                let received = guard.try_io(|_| shared.datagrams.recv(buf));
+                received.map(|received| {
+                    let (len, peer, facts) = received?;
+                    let data = buf.get(..len).unwrap_or_default();
+                    let put = shared.table().put(peer, data, facts, Instant::now());
+                    Ok::<Put, io::Error>(put)
+                })
+            });
+            match read {
+                Err(_would_block) => continue,
+                Ok(Ok(put)) => {
+                    self.strange = 0;
+                    left -= 1;
+                    match put {
+                        Put::Filled => break,
+                        Put::TurnedAway { first: true } => {
+                            let text = "there are max-peers sessions: further peers get no answer";
+                            shared.env.say(Level::Warn, &shared.at, text);
+                        }
+                        Put::Kept | Put::Lost | Put::TurnedAway { first: false } => {}
+                    }
+                }
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => {
+                    left -= 1;
+                    if shared.take_errors() == 0 {
+                        self.strange += 1;
+                        if self.strange >= STRANGE {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<D: Datagrams> Future for Driver<D> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(shared) = self.shared.upgrade() else {
+            return Poll::Ready(());
+        };
+        shared.table().driven_by(cx.waker());
+        self.poll_expiry(cx, &shared);
+        self.poll_writers(cx, &shared);
+        let Err(error) = ready!(self.poll_read(cx, &shared)) else {
+            return Poll::Ready(());
+        };
+        shared.table().break_with(&error);
+        Poll::Ready(())
+    }
+}
