@@ -2,11 +2,12 @@
 //!
 //! A socket that is closed while it has unread input sends a reset, which may overtake data under
 //! way (RFC 9293, section 3.6; RFC 1122, section 4.2.2.13). So the side that is told the end is
-//! read and ignored until its machine has acknowledged everything, for at most the grace.
+//! read and ignored until it has taken and its machine has acknowledged everything, for at most the
+//! grace.
 //! A reset is passed on only after that.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::ReadBuf;
@@ -92,14 +93,23 @@ async fn close(
     let told = matches!(&inward.state, State::Done(done) if done == end);
     let resets = matches!(end, End::Reset | End::Truncated);
     let orderly = async {
+        let mut open = unread;
         std::future::poll_fn(|cx| {
             let mut half = side.half();
-            std::task::ready!(inward.poll_kept(cx, &mut half, counters))?;
-            std::task::ready!(poll_flush(cx, &mut half))?;
-            if told || resets {
-                return Poll::Ready(Ok(()));
+            let mut poll_out = |cx: &mut Context<'_>| {
+                ready!(inward.poll_kept(cx, &mut half, counters))?;
+                ready!(poll_flush(cx, &mut half))?;
+                if told || resets {
+                    return Poll::Ready(Ok(()));
+                }
+                poll_finish(cx, &mut half, end)
+            };
+            let out = poll_out(cx);
+            // A peer that answers as it reads takes no more until its answers are taken.
+            if out.is_pending() && open {
+                open = poll_ignore(cx, side);
             }
-            poll_finish(cx, &mut half, end)
+            out
         })
         .await?;
         if unread || resets {
