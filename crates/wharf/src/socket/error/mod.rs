@@ -173,7 +173,9 @@ impl fmt::Display for Error {
         let inner = &self.0;
         match &inner.at {
             Some(at) => {
-                write!(f, "{} {}: ", inner.op.name(), at.address)?;
+                // `stdio:` and its like end with the colon that follows every address here.
+                let address = at.address.strip_suffix(':').unwrap_or(&at.address);
+                write!(f, "{} {address}: ", inner.op.name())?;
                 if let Some(layer) = at.layer {
                     write!(f, "{layer}: ")?;
                 }
