@@ -3,6 +3,7 @@
 //! A module is a section of the checklist of what experienced users expect.
 //! Not here: every pair of endpoints (`matrix`), long conversations with other tools (`interop`).
 
+mod bad_input;
 mod closing;
 mod docs;
 mod eof;

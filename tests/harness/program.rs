@@ -281,7 +281,7 @@ impl Program {
 }
 
 /// The wharf to be tested: `WHARF_BIN`, or the one of this workspace, built now if it is not fresh.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| match std::env::var_os("WHARF_BIN") {
         Some(path) => PathBuf::from(path),
