@@ -19,8 +19,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use wharf::Result;
 use wharf::socket::log::Level;
+use wharf::{Kind, Result};
 
 use self::args::Job;
 use self::exit::Exit;
@@ -29,10 +29,22 @@ use self::terminal::{Event, answer};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let exit = match args::read(&words) {
+    std::panic::set_hook(Box::new(|panic| {
+        let text = format!("this is a bug in wharf: {panic}");
+        plain(&[]).note(Level::Error, &text.replace('\n', " "));
+        plain(&[]).note(Level::Error, "please report it, with the command line");
+    }));
+    // Unwinding has put terminals back as they were.
+    let exit = std::panic::catch_unwind(|| run(&words));
+    exit.unwrap_or(Exit::Failed(Kind::Bug)).into()
+}
+
+/// Reads the arguments and does what they say.
+fn run(words: &[OsString]) -> Exit {
+    match args::read(words) {
         Ok(Job::Relay(relay, voice)) => {
             let voice = Arc::new(voice);
-            if let Some(warning) = args::secret::wipe(&words) {
+            if let Some(warning) = args::secret::wipe(words) {
                 voice.note(Level::Warn, &warning);
             }
             let ended = commands::relay::run(*relay, voice.clone());
@@ -47,10 +59,9 @@ fn main() -> ExitCode {
             let ended = commands::probe::run(&probe, &voice);
             concluded(ended, &voice)
         }
-        Ok(job) => concluded(answered(job), &plain(&words)),
-        Err(error) => concluded(Err(error), &plain(&words)),
-    };
-    exit.into()
+        Ok(job) => concluded(answered(job), &plain(words)),
+        Err(error) => concluded(Err(error), &plain(words)),
+    }
 }
 
 /// Does what only answers a question.

@@ -84,7 +84,7 @@ pub const EVENTS: [EventSpec; 11] = [
     },
     EventSpec {
         name: "failed",
-        when: "A connection could not be opened, or failed; the listener goes on.",
+        when: "A connection could not be opened; the listener goes on.",
         fields: &[
             ("id", "number", "numbers connections from 1"),
             ("error", "error", "why"),

@@ -31,7 +31,11 @@ pub fn conclude(
     totals.cut += totals.open;
     let (exit, error) = match ended {
         None => (Exit::Signal(signal.unwrap_or_default()), None),
-        Some(Err(error)) => (Exit::Failed(error.kind()), Some(error)),
+        Some(Err(error)) => match signal {
+            // It was stopped before anything was open, and knows no better word for it.
+            Some(signal) if totals.connections == 0 => (Exit::Signal(signal), None),
+            _ => (Exit::Failed(error.kind()), Some(error)),
+        },
         Some(Ok(summary)) => match (summary.outcome, signal) {
             (Some(outcome), signal) => of_one(relay, outcome, signal),
             (None, Some(signal)) if totals.cut > 0 => (Exit::Signal(signal), None),
@@ -59,6 +63,11 @@ fn of_one(relay: &Relay, outcome: Outcome, signal: Option<i32>) -> (Exit, Option
     {
         return (Exit::Signal(signal), None);
     }
+    let lost = outcome.lost();
+    let failed = |error: Error| (Exit::Failed(error.kind()), Some(error));
+    if let Some(error) = outcome.error {
+        return failed(error);
+    }
     let asked = match relay.exit_from {
         Some(SideName::Left) => outcome.status(Side::Left),
         Some(SideName::Right) => outcome.status(Side::Right),
@@ -66,11 +75,6 @@ fn of_one(relay: &Relay, outcome: Outcome, signal: Option<i32>) -> (Exit, Option
     };
     if let Some(status) = asked {
         return (Exit::Status(status.code), None);
-    }
-    let lost = outcome.lost();
-    let failed = |error: Error| (Exit::Failed(error.kind()), Some(error));
-    if let Some(error) = outcome.error {
-        return failed(error);
     }
     match outcome.cause {
         Cause::Closed(side) if is_stdio(endpoint(relay, side)) => (Exit::StdoutClosed, None),
@@ -113,4 +117,79 @@ fn is_local(endpoint: &Endpoint) -> bool {
         .layers()
         .last()
         .is_some_and(|layer| layer.scheme.layer == Layer::Local)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::time::Duration;
+
+    use wharf::relay::Flow;
+    use wharf::socket::channel::End;
+
+    use super::*;
+    use crate::args::{self, Job};
+
+    fn relay(line: &str) -> Relay {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        match args::read(&words) {
+            Ok(Job::Relay(relay, _)) => *relay,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn outcome(cause: Cause) -> Outcome {
+        Outcome {
+            there: Flow::default(),
+            back: Flow::default(),
+            cause,
+            error: None,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    fn status(code: i32) -> Outcome {
+        let mut outcome = outcome(Cause::Status(Side::Right));
+        outcome.back.end = Some(End::Status(Status {
+            ok: code == 0,
+            code,
+            text: format!("exit status {code}"),
+        }));
+        outcome
+    }
+
+    #[test]
+    fn a_reader_that_left_is_a_closed_standard_output_only_there() {
+        let closed = |side| outcome(Cause::Closed(side));
+        let (exit, _) = of_one(&relay("- tcp://h:1"), closed(Side::Left), None);
+        assert_eq!(exit, Exit::StdoutClosed);
+        let (exit, _) = of_one(&relay("- tcp://h:1"), closed(Side::Right), None);
+        assert_eq!(exit, Exit::Done);
+        let mut lossy = closed(Side::Right);
+        lossy.there.lost = 5;
+        let (exit, error) = of_one(&relay("- tcp://h:1"), lossy, None);
+        assert_eq!(exit, Exit::Failed(ErrorKind::Broken));
+        assert!(error.is_some_and(|error| error.reason().contains("5 B were not delivered")));
+    }
+
+    #[test]
+    fn a_status_is_ours_only_if_that_was_asked_for() {
+        let (exit, _) = of_one(&relay("- exec:false"), status(7), None);
+        assert_eq!(exit, Exit::Done);
+        let (exit, _) = of_one(&relay("--exit-from right - exec:false"), status(7), None);
+        assert_eq!(exit, Exit::Status(7));
+        let (exit, _) = of_one(&relay("--exit-from left - exec:false"), status(7), None);
+        assert_eq!(exit, Exit::Done);
+        // What a peer says of itself is another matter.
+        let (exit, _) = of_one(&relay("- tcp://h:1"), status(7), None);
+        assert_eq!(exit, Exit::Failed(ErrorKind::Status));
+    }
+
+    #[test]
+    fn a_signal_that_cut_something_off_is_told() {
+        let (exit, _) = of_one(&relay("- tcp://h:1"), outcome(Cause::Stopped), Some(2));
+        assert_eq!(exit.code(), 130);
+        let (exit, _) = of_one(&relay("- tcp://h:1"), outcome(Cause::Finished), Some(2));
+        assert_eq!(exit, Exit::Done);
+    }
 }

@@ -11,8 +11,9 @@ mod watcher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf::relay::{Summary, serve};
+use wharf::relay::{Plan, Summary, serve};
 use wharf::socket::env::{Env, Shutdown, Stage};
+use wharf::socket::log::Level;
 use wharf::socket::scheme::Reopen;
 use wharf::{Error, Op, Result};
 
@@ -34,6 +35,11 @@ const LAST_CHANCE: Duration = Duration::from_millis(200);
 /// # Errors
 /// A side could not be opened, or could not be listened with.
 pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
+    if voice.is_verbose() {
+        for lint in Plan::new(&relay.left, &relay.right).lints {
+            voice.note(Level::Debug, &lint.text);
+        }
+    }
     let (stopper, shutdown) = Shutdown::pair();
     let tally = Arc::new(Tally::new());
     let kind = Kind::of(&relay);

@@ -14,6 +14,7 @@ use super::Kind;
 use super::crew::Crew;
 use super::tally::Tally;
 use crate::args::high::Relay;
+use crate::terminal::voice::Form;
 use crate::terminal::{Event, Voice};
 
 /// Watches the connections of all workers.
@@ -82,7 +83,10 @@ impl Watch for Watcher {
     fn closed(&self, id: u64, outcome: &Outcome) {
         self.tally.closed(id, outcome);
         self.voice.say(&Event::Closed { id, outcome });
+        // Where the line above was not shown, a failure still is.
+        let told = self.voice.is_verbose() || self.voice.form() == Form::Json;
         if self.kind == Kind::Many
+            && !told
             && let Some(error) = &outcome.error
         {
             self.voice.say(&Event::Failed { id, error });
