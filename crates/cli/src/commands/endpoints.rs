@@ -84,12 +84,9 @@ fn find(name: &str) -> Result<&'static Scheme> {
 /// Every scheme by layer, one line each.
 pub fn list() -> String {
     let mut out = String::new();
-    let width = CATALOG
-        .schemes
-        .iter()
-        .map(|s| s.example.len())
-        .max()
-        .unwrap_or(0);
+    let longest = |len: fn(&Scheme) -> usize| CATALOG.schemes.iter().map(|s| len(s)).max();
+    let name_width = longest(|scheme| forms(scheme).len()).unwrap_or(0);
+    let width = longest(|scheme| scheme.example.len()).unwrap_or(0);
     for layer in Layer::ALL {
         let mut schemes = sheet::of_layer(layer).peekable();
         if schemes.peek().is_none() {
@@ -98,14 +95,23 @@ pub fn list() -> String {
         let _ = writeln!(out, "{layer}");
         for scheme in schemes {
             let (name, example) = (forms(scheme), scheme.example);
-            let _ = writeln!(out, "  {name:<17} {example:<width$}  {}", scheme.summary);
+            let _ = writeln!(
+                out,
+                "  {name:<name_width$}  {example:<width$}  {}",
+                scheme.summary
+            );
         }
         out.push('\n');
     }
     if !CATALOG.shorthands.is_empty() {
         out.push_str("short for a stack\n");
         for short in CATALOG.shorthands {
-            let _ = writeln!(out, "  {:<17} {}", short.name, short.stack.join("+"));
+            let _ = writeln!(
+                out,
+                "  {:<name_width$}  {}",
+                short.name,
+                short.stack.join("+")
+            );
         }
         out.push('\n');
     }

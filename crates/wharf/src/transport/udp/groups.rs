@@ -21,17 +21,20 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         "group",
         OptionKind::List,
         "joins these multicast groups; a listener's own address is joined without it",
-    ),
+    )
+    .example("224.0.0.251"),
     OptionSpec::new(
         "source",
         OptionKind::List,
         "hears only these senders in the groups",
-    ),
+    )
+    .example("192.0.2.7,group=232.1.1.1"),
     OptionSpec::new(
         "group-interface",
         OptionKind::Text,
         "joins and sends to groups on this interface; otherwise on that of interface=",
-    ),
+    )
+    .example("eth0"),
     OptionSpec::flag("loop", "this machine hears what it sends to groups").default("yes"),
 ];
 
