@@ -14,8 +14,8 @@ pub enum Peer {
     Talks(Box<dyn Talk>),
     /// Gives back what it gets.
     Echoes,
-    /// Only gives.
-    Gives(Vec<u8>),
+    /// Only gives; what stays open until all was heard.
+    Gives(Vec<u8>, Option<std::fs::File>),
     /// Only takes; the file where it can be read afterwards.
     Takes(Option<PathBuf>),
 }
@@ -54,13 +54,6 @@ pub struct OverStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> OverStream<S> {
-    pub fn new(stream: S) -> OverStream<S> {
-        OverStream {
-            stream,
-            marks: Marks::None,
-        }
-    }
-
     async fn hear_record(&mut self) -> std::io::Result<Vec<u8>> {
         match self.marks {
             Marks::None => Ok(Vec::new()),
@@ -129,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Talk for OverStream<S> {
     }
 }
 
-/// A peer over datagrams: functions that send and receive one.
+/// A socket of datagrams.
 pub trait Datagrams: Send + Sync {
     fn send<'a>(&'a mut self, data: &'a [u8]) -> Boxed<'a, std::io::Result<()>>;
     fn recv<'a>(&'a mut self, data: &'a mut [u8]) -> Boxed<'a, std::io::Result<usize>>;

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use wharf::relay::{Cause, ServeOptions, Side, Summary, Unwatched, serve};
+use wharf::relay::{Cause, Counters, ServeOptions, Side, Summary, Watch, serve};
+use wharf::socket::info::Info;
 use wharf::socket::info::SocketName;
 use wharf::socket::log::{Log, Message};
 use wharf::{Endpoint, Env};
@@ -23,17 +24,60 @@ const SILENCE: Duration = Duration::from_millis(400);
 /// Nothing here takes longer on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Tells each side's real address once it listens.
-struct Listening(Mutex<Vec<(String, oneshot::Sender<SocketName>)>>);
+/// Where an endpoint is to be found: what it listens on, or what it opened.
+pub struct Names {
+    pub listening: oneshot::Receiver<SocketName>,
+    pub opened: oneshot::Receiver<SocketName>,
+}
 
-impl Log for Listening {
+/// Who waits for the names of one side.
+struct Waiting {
+    address: String,
+    listening: Option<oneshot::Sender<SocketName>>,
+    opened: Option<oneshot::Sender<SocketName>>,
+}
+
+impl Waiting {
+    fn new(endpoint: &Endpoint) -> (Waiting, Names) {
+        let (listening, l) = oneshot::channel();
+        let (opened, o) = oneshot::channel();
+        let waiting = Waiting {
+            address: endpoint.to_string(),
+            listening: Some(listening),
+            opened: Some(opened),
+        };
+        let names = Names {
+            listening: l,
+            opened: o,
+        };
+        (waiting, names)
+    }
+}
+
+/// Tells the names as the relay makes them known.
+struct Herald(Mutex<[Waiting; 2]>);
+
+impl Log for Herald {
     fn message(&self, message: &Message<'_>) {
         if let Message::Listening { at, local, .. } = message {
             let mut waiting = self.0.lock().unwrap();
-            if let Some(index) = waiting.iter().position(|(address, _)| address == at)
-                && let Some(name) = local.first()
+            let side = waiting
+                .iter_mut()
+                .find(|side| side.address == *at && side.listening.is_some());
+            if let Some(side) = side
+                && let (Some(tx), Some(name)) = (side.listening.take(), local.first())
             {
-                let _ = waiting.remove(index).1.send(name.clone());
+                let _ = tx.send(name.clone());
+            }
+        }
+    }
+}
+
+impl Watch for Herald {
+    fn opened(&self, _id: u64, left: &Info, right: &Info, _counters: &Arc<Counters>) {
+        for (side, info) in self.0.lock().unwrap().iter_mut().zip([left, right]) {
+            if let (Some(tx), Some(name)) = (side.opened.take(), &info.local) {
+                let _ = tx.send(name.clone());
             }
         }
     }
@@ -57,23 +101,23 @@ async fn attempt(left: &'static Fixture, right: &'static Fixture) -> Result<(), 
     let (left, right) = (prepare(left, Side::Left)?, prepare(right, Side::Right)?);
     let endpoint = |ready: &Ready| Endpoint::parse(&ready.address).map_err(|e| e.to_string());
     let (a, b) = (endpoint(&left)?, endpoint(&right)?);
-    let mut waiting = Vec::new();
-    let mut name_of = |endpoint: &Endpoint| {
-        let (tx, rx) = oneshot::channel();
-        waiting.push((endpoint.to_string(), tx));
-        rx
-    };
-    let (left_name, right_name) = (name_of(&a), name_of(&b));
-    let env = Env::new().with_log(Arc::new(Listening(Mutex::new(waiting))));
+    let (left_waits, left_names) = Waiting::new(&a);
+    let (right_waits, right_names) = Waiting::new(&b);
+    let herald = Arc::new(Herald(Mutex::new([left_waits, right_waits])));
+    let env = Env::new().with_log(herald.clone());
     let mut options = ServeOptions {
         once: true,
         ..ServeOptions::default()
     };
     options.relay.idle_timeout = Some(SILENCE);
     options.relay.wait = SILENCE / 2;
-    let relay = async { serve(a, b, &env, &options, Arc::new(Unwatched)).await };
+    let relay = async { serve(a, b, &env, &options, herald).await };
     let script = async {
-        let (left, right) = tokio::join!((left.join)(left_name), (right.join)(right_name));
+        // Some endpoints come to be only once their peer has spoken, so both sides speak first.
+        let (left, right) = tokio::join!(
+            enter((left.join)(left_names), LEFT_SAYS),
+            enter((right.join)(right_names), RIGHT_SAYS)
+        );
         converse(left?, right?).await
     };
     let (summary, heard) = tokio::join!(relay, script);
@@ -117,12 +161,20 @@ impl After {
     }
 }
 
+/// Waits until a peer is there, and has it say its text if it talks.
+async fn enter(join: Boxed<'static, Result<Peer, String>>, text: &[u8]) -> Result<Peer, String> {
+    let mut peer = join.await?;
+    if let Peer::Talks(talk) = &mut peer {
+        // Who only gives may be gone already; where it matters, the other side hears nothing.
+        let _ = talk.say(text).await;
+    }
+    Ok(peer)
+}
+
+/// Checks what comes of it, once both have said what they had to say.
 async fn converse(left: Peer, right: Peer) -> Result<After, String> {
     match (left, right) {
         (Peer::Talks(mut a), Peer::Talks(mut b)) => {
-            // Listening sides of packets exist only once their peer has spoken.
-            a.say(LEFT_SAYS).await?;
-            b.say(RIGHT_SAYS).await?;
             let (at_b, at_a) = tokio::join!(b.hear(LEFT_SAYS.len()), a.hear(RIGHT_SAYS.len()));
             same("the right side", &at_b?, LEFT_SAYS)?;
             same("the left side", &at_a?, RIGHT_SAYS)?;
@@ -130,28 +182,30 @@ async fn converse(left: Peer, right: Peer) -> Result<After, String> {
             b.finish().await;
             Ok(After::Nothing)
         }
-        (Peer::Talks(mut one), Peer::Echoes) | (Peer::Echoes, Peer::Talks(mut one)) => {
-            one.say(LEFT_SAYS).await?;
-            same("the echo", &one.hear(LEFT_SAYS.len()).await?, LEFT_SAYS)?;
-            one.finish().await;
-            Ok(After::Nothing)
-        }
-        (Peer::Talks(mut one), Peer::Gives(given)) | (Peer::Gives(given), Peer::Talks(mut one)) => {
-            // A listening side of packets has to be spoken to first.
-            let _ = one.say(LEFT_SAYS).await;
-            same("what was given", &one.hear(given.len()).await?, &given)?;
-            one.finish().await;
-            Ok(After::Nothing)
-        }
-        (Peer::Talks(mut one), Peer::Takes(file)) | (Peer::Takes(file), Peer::Talks(mut one)) => {
-            one.say(LEFT_SAYS).await?;
-            one.finish().await;
-            Ok(file.map_or(After::Nothing, |file| After::File(file, LEFT_SAYS.to_vec())))
-        }
-        (Peer::Gives(given), Peer::Takes(Some(file)))
-        | (Peer::Takes(Some(file)), Peer::Gives(given)) => Ok(After::File(file, given)),
+        (Peer::Talks(left), right) => alone(left, LEFT_SAYS, right).await,
+        (left, Peer::Talks(right)) => alone(right, RIGHT_SAYS, left).await,
+        (Peer::Gives(given, _), Peer::Takes(Some(file)))
+        | (Peer::Takes(Some(file)), Peer::Gives(given, _)) => Ok(After::File(file, given)),
         _ => Ok(After::Nothing),
     }
+}
+
+/// One that talks, and has said `said`, with one that does not.
+async fn alone(mut talk: Box<dyn Talk>, said: &[u8], other: Peer) -> Result<After, String> {
+    let after = match &other {
+        Peer::Echoes => {
+            same("the echo", &talk.hear(said.len()).await?, said)?;
+            After::Nothing
+        }
+        Peer::Gives(given, _open) => {
+            same("what was given", &talk.hear(given.len()).await?, given)?;
+            After::Nothing
+        }
+        Peer::Takes(Some(file)) => After::File(file.clone(), said.to_vec()),
+        _ => After::Nothing,
+    };
+    talk.finish().await;
+    Ok(after)
 }
 
 fn same(what: &str, found: &[u8], wanted: &[u8]) -> Result<(), String> {

@@ -251,6 +251,22 @@ impl Pair {
         None
     }
 
+    /// What `side` is told when the relay is cut off from outside.
+    fn told_when_cut(&self, side: Side) -> End {
+        let inward = match side {
+            Side::Left => &self.back,
+            Side::Right => &self.there,
+        };
+        let at_rest = match inward.state {
+            State::Moving => inward.source_idle && inward.kept_octets() == 0,
+            State::Ending(_) => false,
+            _ => true,
+        };
+        let by_prompt = self.side(side.other()).profile.idle == Idle::Yields;
+        let complete = at_rest && (by_prompt || inward.state != State::Moving);
+        if complete { End::Fin } else { End::Reset }
+    }
+
     pub(super) fn verdict(&self, cause: Cause, error: Option<Error>) -> Verdict {
         let told = match cause {
             Cause::Reset(_) | Cause::Failed(_) => End::Reset,
@@ -258,6 +274,11 @@ impl Pair {
             _ => End::Fin,
         };
         let (mut left, mut right) = (told.clone(), told);
+        if cause == Cause::Stopped {
+            // What is cut off must not look complete, unless nobody was saying anything.
+            left = self.told_when_cut(Side::Left);
+            right = self.told_when_cut(Side::Right);
+        }
         // A status travels: who can express it does.
         if let Cause::Status(side) = cause {
             let end = match side {

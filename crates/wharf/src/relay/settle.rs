@@ -6,6 +6,7 @@
 //! grace.
 //! A reset is passed on only after that.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -107,7 +108,7 @@ async fn close(
             let out = poll_out(cx);
             // A peer that answers as it reads takes no more until its answers are taken.
             if out.is_pending() && open {
-                open = poll_ignore(cx, side);
+                open = poll_ignore(cx, side).unwrap_or(false);
             }
             out
         })
@@ -115,7 +116,7 @@ async fn close(
         if unread || resets {
             acknowledged(side).await;
         }
-        Ok::<(), std::io::Error>(())
+        Ok::<(), io::Error>(())
     };
     // Whoever does not take it in time, or fails now, is closed without it; it counts as lost.
     let closed = tokio::time::timeout_at(deadline, orderly).await;
@@ -127,26 +128,36 @@ async fn close(
     }
 }
 
-/// Waits until the peer's machine has everything, ignoring what the peer still sends.
+/// Waits until the peer's machine has everything, ignoring what the peer still sends. A peer that
+/// fails now was told its end and has gone its own way; nobody can say what it had read.
 async fn acknowledged(side: &mut Party) {
     let mut pause = FIRST_LOOK;
     let mut open = true;
     while side.unsent().is_some_and(|n| n > 0) {
         let look = tokio::time::sleep(pause);
         tokio::pin!(look);
-        std::future::poll_fn(|cx| {
+        let waited = std::future::poll_fn(|cx| {
             if open {
-                open = poll_ignore(cx, side);
+                match poll_ignore(cx, side) {
+                    Ok(more) => open = more,
+                    Err(_) => return Poll::Ready(Err(Gone)),
+                }
             }
-            look.as_mut().poll(cx)
+            look.as_mut().poll(cx).map(Ok)
         })
         .await;
+        if let Err(Gone) = waited {
+            return;
+        }
         pause = (pause * 2).min(LAST_LOOK);
     }
 }
 
+/// The peer is gone.
+struct Gone;
+
 /// Reads and forgets; `false` once nothing more can come.
-fn poll_ignore(cx: &mut Context<'_>, side: &mut Party) -> bool {
+fn poll_ignore(cx: &mut Context<'_>, side: &mut Party) -> io::Result<bool> {
     let mut space = [0; 4096];
     let mut batch = Batch::new();
     for _ in 0..64 {
@@ -166,10 +177,10 @@ fn poll_ignore(cx: &mut Context<'_>, side: &mut Party) -> bool {
         };
         match read {
             Poll::Ready(Ok(true)) => {}
-            Poll::Ready(_) => return false,
-            Poll::Pending => return true,
+            Poll::Ready(ended) => return ended,
+            Poll::Pending => return Ok(true),
         }
     }
     cx.waker().wake_by_ref();
-    true
+    Ok(true)
 }

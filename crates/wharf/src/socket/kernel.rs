@@ -164,7 +164,11 @@ impl Stream for StreamSocket {
         if wharf_sys::options::domain(self.socket()).ok()? == Domain::UNIX {
             return Some(0);
         }
-        wharf_sys::options::unsent(self.socket().as_fd()).ok()
+        match wharf_sys::options::unsent(self.socket().as_fd()).ok()? {
+            0 => Some(0),
+            // A reset connection keeps its last count, and nobody can tell what had arrived.
+            n => self.socket().peer_addr().is_ok().then_some(n),
+        }
     }
 }
 
