@@ -113,7 +113,7 @@ fn unknown(topic: &str) -> Error {
 /// A screen of help.
 pub fn short() -> String {
     let mut out = String::from(
-        "wharf relays between any two endpoints: sockets, files, commands, terminals.\n\n\
+        "wharf relays between two endpoints: sockets, TLS, files, commands, terminals.\n\n\
          Usage: wharf [FLAGS] LEFT [RIGHT] [-- PROGRAM ARG...]\n       wharf COMMAND ...\n\n",
     );
     for (line, what) in EXAMPLES {
