@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use wharf_tests::need::Need;
 use wharf_tests::port::Port;
-use wharf_tests::{Running, require, tcp, wharf};
+use wharf_tests::program::binary;
+use wharf_tests::{Program, Running, require, tcp, wharf};
 
 /// A server that gives back what it gets, with more flags.
 #[track_caller]
@@ -238,4 +239,18 @@ fn privileges_are_given_up_once_the_port_is_bound() {
     .run();
     assert_ne!(unknown.exit_code(), 0);
     unknown.stderr_has("no-such-user");
+}
+
+#[test]
+fn many_connections_may_be_open_and_commands_keep_their_limit() {
+    let line =
+        "ulimit -S -n 64; exec \"$0\" --json tcp-listen://127.0.0.1:0 'shell:ulimit -S -n; cat'";
+    let words = ["-c".as_ref(), line.as_ref(), binary().as_os_str()];
+    let mut server = Program::new("sh", words).spawn();
+    let address = server.listening();
+    let mut streams: Vec<TcpStream> = (0..50).map(|_| tcp::connect(address)).collect();
+    for stream in &mut streams {
+        // Each takes four descriptors of the server at least.
+        assert_eq!(tcp::read_exact(stream, 3), b"64\n");
+    }
 }

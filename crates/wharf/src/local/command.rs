@@ -176,6 +176,9 @@ impl Plan {
             command.envs(origin.environment());
         }
         command.envs(self.env.iter().cloned());
+        if let Some(limit) = cx.env.descriptor_limit {
+            process::descriptor_limit(&mut command, limit);
+        }
         if self.manner.group {
             process::own_group(&mut command);
         }

@@ -142,6 +142,9 @@ pub struct Env {
     pub shutdown: Shutdown,
     /// Whether each worker has a listening socket of its own on one port (`SO_REUSEPORT`).
     pub shared_port: SharedPort,
+    /// How many descriptors a command may open, where our own limit was raised: programs that use
+    /// select(2) break with more than it was.
+    pub descriptor_limit: Option<u64>,
     /// Keeps the wish alive while nobody else holds it.
     _stopper: Stopper,
 }
@@ -168,6 +171,7 @@ impl Env {
             names: Names::default(),
             shutdown,
             shared_port: SharedPort::No,
+            descriptor_limit: None,
             _stopper: stopper,
         }
     }

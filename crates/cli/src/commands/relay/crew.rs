@@ -31,6 +31,8 @@ pub struct Crew {
     shutdown: Shutdown,
     workers: usize,
     places: Arc<Semaphore>,
+    /// The limit that held before it was raised for many connections.
+    descriptor_limit: Option<u64>,
     /// Listeners that have not bound yet.
     unbound: AtomicUsize,
     state: Mutex<State>,
@@ -63,8 +65,13 @@ impl Crew {
             let text = "one worker is used: this is not a listener that several can share";
             voice.note(Level::Info, text);
         }
+        let many = super::Kind::of(&relay) == super::Kind::Many;
         Crew {
             workers,
+            // Where it cannot be raised, accepting pauses when it is reached.
+            descriptor_limit: many
+                .then(|| wharf_sys::process::raise_descriptor_limit().ok())
+                .flatten(),
             places: Arc::new(Semaphore::new(most)),
             unbound: AtomicUsize::new(listeners),
             state: Mutex::default(),
@@ -92,6 +99,7 @@ impl Crew {
             .with_shutdown(self.shutdown.clone());
         env.names = self.relay.names.clone();
         env.shared_port = shared;
+        env.descriptor_limit = self.descriptor_limit;
         env
     }
 
