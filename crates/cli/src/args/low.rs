@@ -58,7 +58,7 @@ pub struct Sides {
 /// Flags that every command understands.
 #[derive(Debug, Args)]
 pub struct CommonFlags {
-    /// Says more: once what was opened, twice how it was agreed on, three times the octets too
+    /// Says more: once what was opened and agreed on, twice what the layers do
     #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "What is said")]
     pub verbose: u8,
 
@@ -279,8 +279,15 @@ pub enum Command {
         sides: Sides,
     },
     /// Tells which ports are open (nc -z)
+    ///
+    /// Many are tried at once. Exits with 0 if all are open, and otherwise with the code of the first
+    /// that is not: 4 if it is closed, 5 if it is silent. With UDP, silence is all that a port that
+    /// is open may have to say.
     Probe(ProbeFlags),
     /// Shows a server's certificates, what is wrong with them, and how to pin them
+    ///
+    /// Nothing is sent. Exits with 0 if a connection would be accepted and with 6 if not; with --pem
+    /// always with 0.
     Cert {
         /// HOST, HOST:PORT, or an address with tls in it: tls://HOST:25#starttls=smtp
         #[arg(value_name = "ADDRESS")]

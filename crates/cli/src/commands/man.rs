@@ -46,8 +46,29 @@ fn commands(page: &mut String) {
     for known in command().get_subcommands_mut() {
         let usage = known.render_usage().to_string();
         let usage = format!("wharf {}", usage.trim_start_matches("Usage: "));
-        let about = known.get_about().map(ToString::to_string);
-        entry(page, &usage, &about.unwrap_or_default());
+        let about = known.get_long_about().or(known.get_about());
+        entry(
+            page,
+            &usage,
+            &about.map(ToString::to_string).unwrap_or_default(),
+        );
+        page.push_str(".RS\n");
+        let own = known
+            .get_arguments()
+            .filter(|flag| !flag.is_global_set() && flag.get_id() != "help");
+        for flag in own {
+            let Some(long) = flag.get_long() else {
+                continue;
+            };
+            let value = match flag.get_action().takes_values() {
+                true => flag.get_value_names().unwrap_or_default().join(" "),
+                false => String::new(),
+            };
+            let name = format!("--{long} {value}");
+            let help = flag.get_help().map(ToString::to_string);
+            entry(page, name.trim_end(), &help.unwrap_or_default());
+        }
+        page.push_str(".RE\n");
     }
 }
 
