@@ -149,3 +149,104 @@ pub(super) fn explain(error: io::Error, address: SocketAddr, transport: Transpor
         _ => Error::io_while(Op::Bind, address, error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::env::Env;
+    use crate::socket::log::{Log, Message};
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Default)]
+    struct Lines(Mutex<Vec<String>>);
+
+    impl Log for Lines {
+        fn message(&self, message: &Message<'_>) {
+            if let Message::Text { text, .. } = message {
+                self.0.lock().unwrap().push((*text).to_owned());
+            }
+        }
+    }
+
+    /// What came of listening on `addresses` with `listen`, and what was said meanwhile.
+    fn listened(
+        addresses: &[&str],
+        listen: impl Fn(SocketAddr) -> io::Result<(SocketAddr, u16)>,
+    ) -> (Result<Vec<SocketAddr>, Error>, Vec<String>) {
+        let log = Arc::new(Lines::default());
+        let env = Env::new().with_log(log.clone());
+        let cx = Cx {
+            env: &env,
+            net: &env.net,
+            at: "",
+            origin: None,
+        };
+        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        let bound = bind_all(addresses, cx, listen);
+        let said = log.0.lock().unwrap().clone();
+        (bound, said)
+    }
+
+    fn without_ipv6(address: SocketAddr) -> io::Result<(SocketAddr, u16)> {
+        match address {
+            SocketAddr::V4(_) => Ok((address, address.port())),
+            SocketAddr::V6(_) => Err(rustix::io::Errno::AFNOSUPPORT.into()),
+        }
+    }
+
+    #[test]
+    fn the_ipv6_wildcard_becomes_that_of_ipv4_where_there_is_no_ipv6() {
+        let (bound, said) = listened(&["[::]:80"], without_ipv6);
+        assert_eq!(bound.unwrap(), ["0.0.0.0:80".parse().unwrap()]);
+        assert_eq!(said, ["there is no IPv6 here: listening on 0.0.0.0"]);
+        // One address of IPv6 was meant as such.
+        assert!(listened(&["[::1]:80"], without_ipv6).0.is_err());
+    }
+
+    #[test]
+    fn of_a_name_the_addresses_that_are_there_are_taken() {
+        let (bound, said) = listened(&["[::1]:80", "127.0.0.1:80"], without_ipv6);
+        assert_eq!(bound.unwrap(), ["127.0.0.1:80".parse().unwrap()]);
+        assert_eq!(said.len(), 1);
+        // A port that is taken is no lack.
+        let taken = |_| Err(io::ErrorKind::AddrInUse.into());
+        assert!(
+            listened(&["127.0.0.1:80", "127.0.0.2:80"], taken)
+                .0
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn port_zero_is_one_port_for_all_addresses() {
+        let listen = |address: SocketAddr| {
+            let port = if address.port() == 0 {
+                4000
+            } else {
+                address.port()
+            };
+            Ok((SocketAddr::new(address.ip(), port), port))
+        };
+        let (bound, _) = listened(&["127.0.0.1:0", "127.0.0.2:0"], listen);
+        let wanted = ["127.0.0.1:4000", "127.0.0.2:4000"].map(|text| text.parse().unwrap());
+        assert_eq!(bound.unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_privileged_port_names_the_capability_and_the_command() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let low = "0.0.0.0:80".parse().unwrap();
+        let error = explain(denied(), low, Transport::Tcp);
+        assert_eq!(error.kind(), Kind::Privilege);
+        assert!(error.reason().contains("CAP_NET_BIND_SERVICE"), "{error}");
+        assert!(
+            error
+                .try_this()
+                .unwrap()
+                .contains("sudo setcap cap_net_bind_service=+ep")
+        );
+        // Elsewhere it is not the number that is refused.
+        let error = explain(denied(), "0.0.0.0:8080".parse().unwrap(), Transport::Tcp);
+        assert!(!error.reason().contains("CAP_"), "{error}");
+    }
+}
