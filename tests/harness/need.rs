@@ -47,6 +47,8 @@ impl Tool {
     pub const PYTHON: Self = Self::new("python3", "python3");
     /// Network namespaces and links.
     pub const IP: Self = Self::new("ip", "iproute2");
+    /// Redirected connections.
+    pub const NFT: Self = Self::new("nft", "nftables");
     /// A session with a terminal.
     pub const SETSID: Self = Self::new("setsid", "util-linux");
 

@@ -3,4 +3,5 @@
 //! Not here: how the program itself behaves (`cli`), every pair of endpoints (`matrix`).
 
 mod examples;
+mod network;
 mod tls;
