@@ -4,7 +4,7 @@ use std::fs;
 
 use wharf_tests::need::Tool;
 use wharf_tests::peer::{Nginx, openssl_server, python};
-use wharf_tests::{Running, require, tcp, wharf};
+use wharf_tests::{Running, require, tcp, wait, wharf};
 
 use super::{Lab, text};
 
@@ -242,6 +242,31 @@ fn tls_stands_on_a_command() {
     let mut wharf = wharf([address]).stdin_held().spawn();
     wharf.send("hello\n");
     assert_eq!(wharf.line(), "olleh");
+}
+
+#[test]
+fn tls_stands_on_a_unix_socket() {
+    require!(Tool::SOCAT, Tool::OPENSSL);
+    let lab = Lab::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let (_server, port) = reversing(&lab, &[]);
+    let listen = format!("UNIX-LISTEN:{}", text(&path));
+    let _bridge = Tool::SOCAT
+        .with([&listen, &format!("TCP:127.0.0.1:{port}")])
+        .spawn();
+    let made = || path.exists().then_some(());
+    wait::until("socket", wait::DEADLINE, made);
+    let address = format!("tls+unix:{}#name=a.test,ca={}", text(&path), lab.ca());
+    let mut client = wharf([address]).stdin_held().spawn();
+    client.send("hello\n");
+    assert_eq!(client.line(), "olleh");
+    drop(client);
+    wharf([format!("tls+unix:{}", text(&path))])
+        .run()
+        .code(2)
+        .stderr_has("there is no host name to check the server's certificate against")
+        .stderr_has("try: name=HOST");
 }
 
 #[test]
