@@ -1,8 +1,12 @@
-//! What `tls` may be told, and what that comes to once it is checked: without any I/O.
+//! What `tls` was told, checked: without any I/O.
 //!
-//! Both roles share one list, because the role may differ from that of the address (`role=server`
-//! over an endpoint that opens). What means nothing in a role is refused here, with the option that
-//! was probably meant.
+//! What excludes each other, or means nothing in the role that the layer plays, is refused with the
+//! option that was probably meant. Not here: the list of options (`options/specs.rs`), and reading
+//! the files that they name (`ready.rs`).
+
+mod specs;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,92 +17,10 @@ use wharf_proto::security::starttls::Protocol;
 use super::fingerprint::Fingerprint;
 use crate::socket::address::{Address, Host, Role};
 use crate::socket::error::{Error, Result};
-use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{Parts, Shape};
 use crate::socket::settings::Settings;
 
-/// The option that accepts whoever answers.
-pub(super) const DANGER: &str = "danger-accept-any-certificate";
-
-const VERSIONS: OptionKind = OptionKind::Choice(&["1.2", "1.3"]);
-
-/// Everything that `tls` takes.
-pub(super) const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::new(
-        "sni",
-        OptionKind::Text,
-        "the server name to ask for; empty asks for none (client; default: the host, if it is a name)",
-    ),
-    OptionSpec::new(
-        "name",
-        OptionKind::Text,
-        "the name that the certificate must have (client; default: sni, else the host), or that a throw-away one gets (server)",
-    ),
-    OptionSpec::new(
-        "alpn",
-        OptionKind::List,
-        "protocols to agree on, best first: [h2,http/1.1]",
-    ),
-    OptionSpec::new(
-        "ca",
-        OptionKind::Path,
-        "trusts the certificates of this PEM file in place of the system's (client)",
-    ),
-    OptionSpec::new(
-        "pin",
-        OptionKind::List,
-        "trusts exactly the certificate with this SHA-256 fingerprint; its chain, name and dates are not looked at",
-    ).example("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-    OptionSpec::flag(
-        DANGER,
-        "checks nothing: whoever sits between can read and change all (client)",
-    ),
-    OptionSpec::new(
-        "cert",
-        OptionKind::Path,
-        "our certificate, its chain behind it, in a PEM file (server: without it a throw-away one is made)",
-    ),
-    OptionSpec::new(
-        "key",
-        OptionKind::Path,
-        "the key of our certificate in a PEM file (default: the file of cert)",
-    ).example("key.pem,cert=cert.pem"),
-    OptionSpec::new(
-        "client-ca",
-        OptionKind::Path,
-        "requires a client certificate that was issued by one of this PEM file (server)",
-    ).example("ca.pem,role=server"),
-    OptionSpec::new("min", VERSIONS, "the lowest version to agree on").default("1.2"),
-    OptionSpec::new("max", VERSIONS, "the highest version to agree on").default("1.3"),
-    OptionSpec::new(
-        "resume",
-        OptionKind::Flag,
-        "resumes earlier sessions, which saves a certificate check and a round trip",
-    )
-    .default("yes"),
-    OptionSpec::new(
-        "half-close",
-        OptionKind::Flag,
-        "ends one direction alone; no: waits for the peer's end first, for peers that drop what they still have to send",
-    )
-    .default("yes"),
-    OptionSpec::new(
-        "starttls",
-        OptionKind::Choice(&["smtp", "imap", "pop3", "ftp", "postgres", "ldap", "xmpp"]),
-        "begins in clear and turns to TLS as this protocol does (client)",
-    ),
-    OptionSpec::new(
-        "handshake-timeout",
-        OptionKind::Duration,
-        "gives up after so long without an agreement; 0: never",
-    )
-    .default("10s"),
-    OptionSpec::new(
-        "role",
-        OptionKind::Choice(&["client", "server"]),
-        "plays this role whatever the layer below does",
-    ),
-];
+pub(super) use specs::{DANGER, OPTIONS};
 
 /// Who is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +97,7 @@ impl Options {
             )
             .hint("name=HOST checks that name, pin=SHA256 one certificate"));
         }
+        refuse_idle_name(settings, role, &trust)?;
         let timeout = settings.duration("handshake-timeout");
         Ok(Options {
             role,
@@ -223,6 +146,26 @@ fn refuse_other_role(settings: &Settings, role: Role) -> Result<()> {
         Role::Server => "server",
     };
     Err(Error::usage(format!("{wrong} means nothing to a TLS {role}")).hint(instead))
+}
+
+/// A name that nobody would look at is a mistake.
+fn refuse_idle_name(settings: &Settings, role: Role, trust: &Trust) -> Result<()> {
+    if !settings.is_given("name") {
+        return Ok(());
+    }
+    let why = match (role, trust) {
+        // XMPP says it in clear.
+        (Role::Client, Trust::Pins(_) | Trust::Anyone)
+            if settings.text("starttls") != Some("xmpp") =>
+        {
+            "whom to trust is said without a name"
+        }
+        (Role::Server, _) if settings.is_given("cert") => {
+            "name is for the certificate that is made where no cert is given"
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!("name would not be looked at: {why}")))
 }
 
 fn client_trust(settings: &Settings) -> Result<Trust> {
@@ -361,6 +304,3 @@ fn versions(settings: &Settings) -> Result<Versions> {
         }),
     }
 }
-
-#[cfg(test)]
-mod tests;

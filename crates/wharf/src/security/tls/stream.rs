@@ -244,7 +244,11 @@ impl AsyncWrite for Session {
 
 impl Stream for Session {
     fn ended(&self) -> End {
-        self.tls.get_ref().0.stream.ended()
+        // After close_notify all is here, whatever became of the layer below since.
+        match self.tls.get_ref().0.stream.ended() {
+            End::Status(status) => End::Status(status),
+            _ => End::Fin,
+        }
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {

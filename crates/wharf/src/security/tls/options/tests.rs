@@ -69,6 +69,9 @@ fn what_excludes_each_other_or_means_nothing_is_refused() {
         "tls://a.test:1#sni=192.0.2.1".to_owned(),
         "tls://a.test:1#name=a..b".to_owned(),
         "tls://a.test:1#alpn=".to_owned(),
+        format!("tls://a.test:1#pin={pin},name=b.test"),
+        format!("tls://a.test:1#{DANGER},name=b.test"),
+        "tls-listen://:1#cert=x,name=a.test".to_owned(),
     ] {
         refused(&address);
     }
