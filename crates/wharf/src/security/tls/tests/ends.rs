@@ -25,6 +25,19 @@ async fn a_session_passes_what_every_channel_passes() {
 }
 
 #[tokio::test]
+async fn a_session_over_tcp_passes_it_too() {
+    let open = async || {
+        conformance::connected("tls-listen://127.0.0.1:0", |bound| {
+            format!("tls://{bound}#{DANGER}")
+        })
+        .await
+    };
+    if let Err(broken) = conformance::check(open).await {
+        panic!("{broken}");
+    }
+}
+
+#[tokio::test]
 async fn an_end_without_close_notify_is_a_truncation() {
     let lab = Lab::new();
     let (server, client) = meet(&lab.server(""), &lab.client("")).await.both();
