@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::controls;
 use super::direction::{Direction, Fault, State};
@@ -23,7 +23,7 @@ use super::options::{Direction as Directions, Options};
 use super::pace::Pace;
 use super::party::Party;
 use super::report::{Cause, Counters, Side};
-use crate::socket::channel::{Channel, End, Idle};
+use crate::socket::channel::{Channel, End, Finish, Idle};
 use crate::socket::env::{Env, Shutdown, Stage};
 use crate::socket::error::{Error, Kind, Op};
 
@@ -48,6 +48,8 @@ pub(super) struct Pair {
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// A failure whose side may still have data to give.
     pending: Option<(Side, Error)>,
+    /// Since when a relay that has no end of its own is to end in the next silence.
+    pub(super) draining: Option<Instant>,
 }
 
 impl Pair {
@@ -74,6 +76,7 @@ impl Pair {
             options: options.clone(),
             timer: None,
             pending: None,
+            draining: None,
         }
     }
 
@@ -82,9 +85,24 @@ impl Pair {
         let mut shutdown: Shutdown = env.shutdown.clone();
         let stopped = shutdown.reached(Stage::Stopping);
         tokio::pin!(stopped);
+        // Only a side without an end of its own has to be told to come to one.
+        let endless = [&self.left, &self.right]
+            .iter()
+            .any(|party| party.profile.finish == Finish::None);
+        let mut draining = endless.then(|| {
+            let mut shutdown = env.shutdown.clone();
+            Box::pin(async move { shutdown.reached(Stage::Draining).await })
+        });
         std::future::poll_fn(|cx| {
             if stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(self.verdict(Cause::Stopped, None));
+            }
+            if draining
+                .as_mut()
+                .is_some_and(|asked| asked.as_mut().poll(cx).is_ready())
+            {
+                draining = None;
+                self.draining = Some(Instant::now());
             }
             self.poll(cx, env)
         })

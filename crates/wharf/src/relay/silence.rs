@@ -20,6 +20,7 @@ enum Due {
     Idle(Duration),
     Quit,
     Silence(Side),
+    Drained,
 }
 
 impl Pair {
@@ -50,7 +51,7 @@ impl Pair {
                             .hint("--idle-timeout sets how long silence may last");
                     self.verdict(Cause::Idle, Some(error))
                 }
-                Due::Quit => self.verdict(Cause::Waited, None),
+                Due::Quit | Due::Drained => self.verdict(Cause::Waited, None),
                 Due::Silence(side) => {
                     let error = self.unanswered(side);
                     self.verdict(Cause::Waited, error)
@@ -82,7 +83,11 @@ impl Pair {
             (ended && endless && from_it.state == State::Moving && !self.options.keep)
                 .then(|| (moved + self.options.wait, Due::Silence(side)))
         });
-        [idle, quit, silence]
+        // Packets without a connection are drained once none comes any more.
+        let drained = self
+            .draining
+            .map(|since| (moved.max(since) + self.options.wait, Due::Drained));
+        [idle, quit, silence, drained]
             .into_iter()
             .flatten()
             .min_by_key(|(due, _)| *due)

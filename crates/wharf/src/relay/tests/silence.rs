@@ -185,3 +185,23 @@ async fn stopping_ends_at_once_and_says_so() {
     assert_eq!(outcome.back.lost, 4);
     assert!(at_left.is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_has_no_end_is_drained_when_it_is_silent() {
+    let (stopper, shutdown) = Shutdown::pair();
+    let env = Env::new().with_shutdown(shutdown);
+    let under_way = Script::new().waits(SECOND * 10).gives("late");
+    let (left, _) = under_way.packets(Profile::DATAGRAMS);
+    let (right, at_right) = silent().stream(Profile::STREAM);
+    let (options, counters) = (Options::default(), Arc::default());
+    let run = relay(left, right, &options, &env, &counters);
+    let begin = Instant::now();
+    let (outcome, ()) = tokio::join!(run, async {
+        tokio::time::sleep(SECOND * 19 / 2).await;
+        stopper.advance(Stage::Draining);
+    });
+    assert_eq!(outcome.cause, Cause::Waited);
+    assert!(outcome.error.is_none());
+    assert_eq!(at_right.octets(), b"late");
+    assert_eq!(begin.elapsed(), SECOND * 11);
+}
