@@ -22,7 +22,7 @@ pub enum Job {
     /// Shows help or the version.
     Tell(Wish),
     /// Relays.
-    Relay(Box<Relay>, Voice),
+    Relay(Box<Relay>),
     /// Tells what one address means.
     ExplainOne { endpoint: Endpoint, json: bool },
     /// Tells what a relay would do.
@@ -33,9 +33,9 @@ pub enum Job {
         form: endpoints::Form,
     },
     /// Tells which ports are open.
-    Probe(Probe, Voice),
+    Probe(Probe),
     /// Shows a server's certificates.
-    Cert(Cert, Voice),
+    Cert(Box<Cert>),
     /// Prints completions.
     Completions(Shell),
     /// Prints the man page.
@@ -96,10 +96,7 @@ pub fn plan(low: Low) -> Result<Job> {
             relay: Box::new(relay(sides, &flags, &common)?),
             json,
         },
-        None => {
-            let voice = voice(&common);
-            Job::Relay(Box::new(relay(sides, &flags, &common)?), voice)
-        }
+        None => Job::Relay(Box::new(relay(sides, &flags, &common)?)),
         Some(Command::Explain { sides }) => match sides::alone(&sides) {
             Some(endpoint) => Job::ExplainOne {
                 endpoint: endpoint?,
@@ -118,19 +115,16 @@ pub fn plan(low: Low) -> Result<Job> {
                 _ => endpoints::Form::Text,
             },
         },
-        Some(Command::Probe(flags)) => Job::Probe(probe(flags, &common)?, voice(&common)),
-        Some(Command::Cert { address, pem }) => {
-            let cert = Cert {
-                endpoint: cert::address(&address)?,
-                names: names(&common),
-                form: match (pem, json) {
-                    (true, _) => cert::Form::Pem,
-                    (_, true) => cert::Form::Json,
-                    _ => cert::Form::Text,
-                },
-            };
-            Job::Cert(cert, voice(&common))
-        }
+        Some(Command::Probe(flags)) => Job::Probe(probe(flags, &common)?),
+        Some(Command::Cert { address, pem }) => Job::Cert(Box::new(Cert {
+            endpoint: cert::address(&address)?,
+            names: names(&common),
+            form: match (pem, json) {
+                (true, _) => cert::Form::Pem,
+                (_, true) => cert::Form::Json,
+                _ => cert::Form::Text,
+            },
+        })),
         Some(Command::Completions { shell }) => Job::Completions(shell),
         Some(Command::Man) => Job::Man,
         Some(Command::Help { topic }) => Job::Help(topic),
@@ -139,7 +133,7 @@ pub fn plan(low: Low) -> Result<Job> {
 }
 
 /// What is said, and how.
-fn voice(common: &CommonFlags) -> Voice {
+pub fn voice(common: &CommonFlags) -> Voice {
     let form = match common.json {
         true => Form::Json,
         false => Form::Text,

@@ -17,24 +17,29 @@ use std::ffi::{OsStr, OsString};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use wharf::socket::log::Level;
 use wharf::socket::units::nearest;
 use wharf::{Error, Result};
 
 pub use high::Job;
 pub use low::Low;
 
+use crate::terminal::voice::{Form, Voice};
+
 /// The declaration of all flags and commands.
 pub fn command() -> clap::Command {
     Low::command().version(env!("CARGO_PKG_VERSION"))
 }
 
-/// Reads the arguments; `words` does not contain the program's own name.
+/// Reads the arguments: what to do, and how to speak of it. `words` does not contain the program's
+/// own name.
 ///
 /// # Errors
 /// Kind `Usage`.
-pub fn read(words: &[OsString]) -> Result<Job> {
+pub fn read(words: &[OsString]) -> Result<(Job, Voice)> {
+    let tell = |wish| Ok((Job::Tell(wish), fallback(words)));
     if let Some(wish) = help::wish(words) {
-        return Ok(Job::Tell(wish));
+        return tell(wish);
     }
     let name = std::iter::once(OsStr::new("wharf"));
     let typed = name.chain(words.iter().map(OsString::as_os_str));
@@ -42,10 +47,10 @@ pub fn read(words: &[OsString]) -> Result<Job> {
         Ok(matches) => matches,
         // What is left of help after `help::wish`: a cluster of short flags such as -vh.
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            return Ok(Job::Tell(help::Wish::Short(help::command_of(words))));
+            return tell(help::Wish::Short(help::command_of(words)));
         }
         Err(error) if error.kind() == ErrorKind::DisplayVersion => {
-            return Ok(Job::Tell(help::Wish::Version));
+            return tell(help::Wish::Version);
         }
         Err(error) => return Err(plain(&error, words)),
     };
@@ -53,7 +58,18 @@ pub fn read(words: &[OsString]) -> Result<Job> {
         fits(name, &matches)?;
     }
     let low = Low::from_arg_matches(&matches).map_err(|error| plain(&error, words))?;
-    high::plan(low)
+    let voice = high::voice(&low.common);
+    Ok((high::plan(low)?, voice))
+}
+
+/// A voice for errors alone, in JSON if that was asked for: the arguments may not be readable.
+pub fn fallback(words: &[OsString]) -> Voice {
+    let own = words.iter().take_while(|word| *word != "--");
+    let form = match own.into_iter().any(|word| word == "--json") {
+        true => Form::Json,
+        false => Form::Text,
+    };
+    Voice::new(form, Level::Error)
 }
 
 /// Refuses flags of a relay where a command has no use for them.

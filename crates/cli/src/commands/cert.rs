@@ -11,9 +11,10 @@ use serde::Serialize;
 use wharf::escape::{Layout, escape_text};
 use wharf::security::tls::Certificate;
 use wharf::security::tls::inspect::{Inspection, inspect};
-use wharf::socket::env::{Env, Names};
+use wharf::socket::env::Env;
 use wharf::{Endpoint, Kind, Result};
 
+use crate::args::high::Cert;
 use crate::exit::Exit;
 use crate::terminal::Voice;
 use crate::terminal::answer;
@@ -59,23 +60,28 @@ fn has_port(place: &str) -> bool {
 ///
 /// # Errors
 /// It cannot be reached, or shows nothing.
-pub fn run(endpoint: &Endpoint, names: Names, form: Form, voice: &Arc<Voice>) -> Result<Exit> {
+pub fn run(cert: Cert, voice: &Arc<Voice>) -> Result<Exit> {
+    let Cert {
+        endpoint,
+        names,
+        form,
+    } = cert;
     let mut env = Env::new().with_log(voice.clone());
     env.names = names;
     let runtime = super::relay::runtime()?;
-    let inspection = runtime.block_on(inspect(endpoint, &env));
+    let inspection = runtime.block_on(inspect(&endpoint, &env));
     runtime.shutdown_background();
     let inspection = inspection?;
     let trusted = inspection.problems.is_empty();
     let printed = match form {
         Form::Text => {
-            let text = text(endpoint, &inspection);
+            let text = text(&endpoint, &inspection);
             match std::io::stdout().is_terminal() {
                 true => answer::print(&escape_text(text, Layout::Lines)),
                 false => answer::print(&text),
             }
         }
-        Form::Json => answer::print_json(&Told::of(endpoint, &inspection)),
+        Form::Json => answer::print_json(&Told::of(&endpoint, &inspection)),
         Form::Pem => answer::print(&inspection.pem()),
     }?;
     Ok(match form {

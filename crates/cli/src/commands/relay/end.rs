@@ -133,7 +133,7 @@ mod tests {
     fn relay(line: &str) -> Relay {
         let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
         match args::read(&words) {
-            Ok(Job::Relay(relay, _)) => *relay,
+            Ok((Job::Relay(relay), _)) => *relay,
             other => panic!("{line}: {other:?}"),
         }
     }
