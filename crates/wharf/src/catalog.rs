@@ -20,6 +20,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &transport::unix::SEQPACKET,
     &network::netns::SCHEME,
     &local::stdio::SCHEME,
+    &local::file::SCHEME,
     &local::exec::EXEC,
     &local::exec::SHELL,
     &local::pipe::SCHEME,

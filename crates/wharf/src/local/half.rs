@@ -14,12 +14,14 @@ use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader, Interest, ReadBuf};
 use wharf_sys::descriptor::{self as sys, Access};
 
+use super::behind::Behind;
+use super::follow::Follow;
 use crate::socket::channel::Stream;
 use crate::socket::descriptor::Descriptor;
 use crate::socket::kernel::StreamSocket;
 
-/// A trip to the blocking pool costs about as much as copying some tens of KiB.
-const FILE_CHUNK: usize = 256 * 1024;
+/// How much is read of a file at once.
+const READ_AHEAD: usize = 256 * 1024;
 
 /// Who else holds the open file of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub(super) enum Reader {
     Socket(StreamSocket),
     /// What is always ready.
     File(BufReader<File>),
+    /// A file that is read on as it grows.
+    Follow(Box<Follow>),
 }
 
 /// What can be written.
@@ -48,15 +52,15 @@ pub(super) enum Writer {
     Watched(Descriptor),
     /// A stream socket.
     Socket(StreamSocket),
-    /// What is always ready. Up to one chunk is written behind: an error shows at the next call.
-    File(File),
+    /// What is always ready.
+    File(Behind),
 }
 
 /// What became of a descriptor, before it is known which half it is.
 enum Opened {
     Watched(Descriptor),
     Socket(StreamSocket),
-    File(File),
+    File(std::fs::File),
 }
 
 impl Reader {
@@ -68,7 +72,10 @@ impl Reader {
         Ok(match open(fd, holder, Access::Read)? {
             Opened::Watched(fd) => Reader::Watched(fd),
             Opened::Socket(socket) => Reader::Socket(socket),
-            Opened::File(file) => Reader::File(BufReader::with_capacity(FILE_CHUNK, file)),
+            Opened::File(file) => {
+                let file = File::from_std(file);
+                Reader::File(BufReader::with_capacity(READ_AHEAD, file))
+            }
         })
     }
 }
@@ -79,11 +86,17 @@ impl Writer {
         Ok(match open(fd, holder, Access::Write)? {
             Opened::Watched(fd) => Writer::Watched(fd),
             Opened::Socket(socket) => Writer::Socket(socket),
-            Opened::File(mut file) => {
-                file.set_max_buf_size(FILE_CHUNK);
-                Writer::File(file)
-            }
+            Opened::File(file) => Writer::File(Behind::new(file)),
         })
+    }
+
+    /// Octets that were accepted and are still ours or on their way.
+    pub(super) fn unsent(&self) -> Option<usize> {
+        match self {
+            Writer::Watched(_) => None,
+            Writer::Socket(socket) => socket.unsent(),
+            Writer::File(file) => Some(file.unwritten()),
+        }
     }
 }
 
@@ -93,7 +106,7 @@ fn open(fd: OwnedFd, holder: Holder, access: Access) -> io::Result<Opened> {
         Access::Write => Interest::WRITABLE,
         Access::ReadWrite => Interest::READABLE | Interest::WRITABLE,
     };
-    let file = |fd: OwnedFd| Opened::File(File::from_std(fd.into()));
+    let file = |fd: OwnedFd| Opened::File(fd.into());
     match sys::kind(&fd)? {
         sys::Kind::File | sys::Kind::Block => return Ok(file(fd)),
         sys::Kind::Directory => return Err(io::ErrorKind::IsADirectory.into()),
@@ -134,6 +147,7 @@ impl AsyncRead for Reader {
             Reader::Watched(fd) => Pin::new(fd).poll_read(cx, buf),
             Reader::Socket(socket) => Pin::new(socket).poll_read(cx, buf),
             Reader::File(file) => Pin::new(file).poll_read(cx, buf),
+            Reader::Follow(file) => Pin::new(file.as_mut()).poll_read(cx, buf),
         }
     }
 }
@@ -167,6 +181,15 @@ impl AsyncWrite for Writer {
             Writer::File(file) => Pin::new(file).poll_shutdown(cx),
         }
     }
+}
+
+/// How many octets are left to read, if it is a regular file.
+pub(super) fn remaining(fd: &OwnedFd) -> Option<u64> {
+    if sys::kind(fd).ok()? != sys::Kind::File {
+        return None;
+    }
+    let size = u64::try_from(rustix::fs::fstat(fd).ok()?.st_size).ok()?;
+    Some(size.saturating_sub(rustix::fs::tell(fd).ok()?))
 }
 
 /// A stream of two halves, each of which may be missing.
@@ -219,4 +242,8 @@ impl AsyncWrite for Halves {
     }
 }
 
-impl Stream for Halves {}
+impl Stream for Halves {
+    fn unsent(&self) -> Option<usize> {
+        self.writer.as_ref().and_then(Writer::unsent)
+    }
+}

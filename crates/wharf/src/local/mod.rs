@@ -1,10 +1,14 @@
 //! The local machine: standard streams, files, commands, terminals, and built-in ends.
 
+mod behind;
 pub mod builtin;
 mod child;
 mod command;
 pub mod exec;
+pub mod file;
+mod follow;
 mod half;
+mod path;
 pub mod pipe;
 pub mod stdio;
 pub mod terminal;

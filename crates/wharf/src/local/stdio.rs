@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wharf_sys::descriptor::{self as sys, Access};
 
-use super::half::{Holder, Reader, Writer};
+use super::half::{Holder, Reader, Writer, remaining};
 use super::terminal::Screen;
 use crate::socket::channel::{Channel, Finish, Idle, Kind, Profile, Stream};
 use crate::socket::env::Cx;
@@ -163,15 +163,6 @@ fn half<T>(
     open().map(Some).map_err(wrong)
 }
 
-/// How many octets are left in a regular file.
-fn remaining(fd: &OwnedFd) -> Option<u64> {
-    if sys::kind(fd).ok()? != sys::Kind::File {
-        return None;
-    }
-    let size = u64::try_from(rustix::fs::fstat(fd).ok()?.st_size).ok()?;
-    Some(size.saturating_sub(rustix::fs::tell(fd).ok()?))
-}
-
 /// What happens to descriptor 1 when the writing direction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Release {
@@ -259,7 +250,14 @@ impl AsyncWrite for Standard {
     }
 }
 
-impl Stream for Standard {}
+impl Stream for Standard {
+    fn unsent(&self) -> Option<usize> {
+        match &self.output {
+            Some(Output::Plain(writer)) => writer.unsent(),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
