@@ -101,6 +101,7 @@ fn it_can_be_restarted_at_once() {
     for _ in 0..2 {
         let words = [
             "--json".into(),
+            "--grace=0s".into(),
             format!("tcp-listen://{address}"),
             "echo:".into(),
         ];
@@ -110,9 +111,7 @@ fn it_can_be_restarted_at_once() {
         stream.write_all(b"x").unwrap();
         assert_eq!(tcp::read_exact(&mut stream, 1), b"x");
         // The server closes first, so that the connection waits on its side.
-        server.signal(wharf_tests::Signal::TERM);
-        server.signal(wharf_tests::Signal::TERM);
-        server.finish();
+        server.stop();
     }
 }
 
