@@ -9,6 +9,9 @@ use std::path::PathBuf;
 /// The state column of a TCP socket that listens (`TCP_LISTEN` of the kernel, hexadecimal).
 const LISTEN: &str = "0A";
 
+/// The same for one whose peer has finished sending (`TCP_CLOSE_WAIT`).
+const CLOSE_WAIT: &str = "08";
+
 /// Resident memory in octets (`VmRSS`), or `None` if the process is gone.
 pub fn memory(pid: u32) -> Option<u64> {
     let kib = field(pid, "VmRSS:")?
@@ -61,6 +64,13 @@ pub fn tcp_listeners(pid: u32) -> Vec<u16> {
     let mut rows = own_rows(pid, "tcp");
     rows.retain(|row| row.state == LISTEN);
     rows.iter().map(|row| row.port).collect()
+}
+
+/// How many TCP connections have been told by their peer that nothing more will come, and are not
+/// finished themselves.
+pub fn tcp_half_closed(pid: u32) -> usize {
+    let rows = own_rows(pid, "tcp");
+    rows.iter().filter(|row| row.state == CLOSE_WAIT).count()
 }
 
 /// The UDP ports that the process has bound, in no order.

@@ -4,4 +4,5 @@
 
 mod examples;
 mod network;
+mod peers;
 mod tls;

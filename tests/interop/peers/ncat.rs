@@ -1,0 +1,20 @@
+//! Nmap's nc.
+
+use super::{After, Peer, conversations};
+use wharf_tests::need::Tool;
+
+const NCAT: Peer = Peer {
+    tool: Tool::NCAT,
+    tcp_client: &["HOST", "PORT"],
+    tcp_server: &["-l", "HOST", "0"],
+    after_its_client: After::Ends,
+};
+
+conversations!(NCAT;
+    tcp::a_client_that_finishes_first_is_answered,
+    tcp::a_server_that_finishes_first_hears_the_rest,
+    tcp::as_a_client_it_moves_much_both_ways,
+    tcp::as_a_server_it_moves_much_both_ways,
+    tcp::many_clients_at_once_get_their_own,
+    tcp::both_roles_work_over_ipv6,
+);
