@@ -4,6 +4,7 @@
 
 mod examples;
 mod http;
+mod inetd;
 mod network;
 mod peers;
 mod tls;
