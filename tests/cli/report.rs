@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
+use wharf_tests::program::binary;
 use wharf_tests::pty::Terminal;
-use wharf_tests::{Signal, tcp, wharf};
+use wharf_tests::{Program, Signal, tcp, wharf};
 
 #[test]
 fn events_tell_of_a_connection_from_its_begin_to_its_end() {
@@ -94,21 +95,32 @@ fn a_rate_is_kept() {
 }
 
 #[test]
-fn progress_is_shown_on_a_terminal_and_nowhere_else() {
+fn progress_is_shown_on_a_terminal() {
+    let terminal = Terminal::open();
+    terminal.resize(100, 24);
+    let line = "exec \"$0\" --progress --limit-rate 2MB - discard: <data >/dev/null";
+    let words = ["-c".as_ref(), line.as_ref(), binary().as_os_str()];
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data"), vec![0; 1_000_000]).unwrap();
+    let program = Program::new("sh", words).env("TERM", "xterm");
+    let client = program.folder(folder.path()).spawn_on(&terminal);
+    // The size of a file is known, and so is the time that is left.
+    terminal.shows(" of 976.56 KiB");
+    terminal.shows("s left");
+    client.finish().code(0);
+}
+
+#[test]
+fn progress_is_shown_nowhere_else() {
     let output = wharf(["--progress", "echo:"]).stdin("data").run();
     output.code(0).stdout_is("data").quiet();
     // With the data on the same terminal a bar would run into it.
-    let terminal = Terminal::open();
-    let mut client = wharf(["--progress", "echo:"]).spawn_on(&terminal);
-    let _ = &mut client;
-    let mut terminal = terminal;
+    let mut terminal = Terminal::open();
+    let client = wharf(["--progress", "echo:"]).spawn_on(&terminal);
     terminal.keys("data\n\x04");
     client.finish().code(0);
-    assert!(
-        !terminal.screen().contains("KiB/s"),
-        "{}",
-        terminal.screen()
-    );
+    let screen = terminal.screen();
+    assert!(!screen.contains("B/s"), "{screen}");
 }
 
 #[test]

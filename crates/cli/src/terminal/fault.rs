@@ -47,11 +47,22 @@ pub fn causes(error: &Error) -> Vec<String> {
         let text = cause.to_string();
         if !said.contains(&text.to_lowercase()) {
             said.push_str(&text.to_lowercase());
-            causes.push(text);
+            causes.push(plain(&text));
         }
         next = cause.source();
     }
     causes
+}
+
+/// The operating system's words in our manner: lower case.
+fn plain(text: &str) -> String {
+    let mut chars = text.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 /// The text with a mark under the character that is meant. Columns are what a terminal shows, so
