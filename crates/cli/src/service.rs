@@ -5,7 +5,6 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
@@ -22,7 +21,7 @@ pub fn notify(state: &str) -> io::Result<()> {
 
 fn send(name: &OsStr, state: &str) -> io::Result<()> {
     let address = match name.as_bytes().split_first() {
-        Some((b'@', rest)) => SocketAddr::from_abstract_name(rest)?,
+        Some((b'@', rest)) => abstract_name(rest)?,
         Some((b'/', _)) => SocketAddr::from_pathname(name)?,
         // vsock: of a virtual machine's supervisor is not spoken here.
         _ => return Err(io::ErrorKind::Unsupported.into()),
@@ -30,6 +29,17 @@ fn send(name: &OsStr, state: &str) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.send_to_addr(state.as_bytes(), &address)?;
     Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn abstract_name(name: &[u8]) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    SocketAddr::from_abstract_name(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_name(_name: &[u8]) -> io::Result<SocketAddr> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(test)]
@@ -54,7 +64,7 @@ mod tests {
     #[test]
     fn an_abstract_name_is_told() {
         let name = format!("wharf-test-{}", std::process::id());
-        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let address = abstract_name(name.as_bytes()).unwrap();
         let socket = UnixDatagram::bind_addr(&address).unwrap();
         send(OsStr::new(&format!("@{name}")), "STOPPING=1").unwrap();
         assert_eq!(receive(&socket), "STOPPING=1");

@@ -112,7 +112,7 @@ pub struct RelayFlags {
     #[arg(long, help_heading = "Serving")]
     pub once: bool,
 
-    /// Connections at a time
+    /// Connections at a time; 10000 unless it is given
     #[arg(long, value_name = "N", value_parser = value::positive, help_heading = "Serving")]
     pub max_connections: Option<usize>,
 
@@ -297,13 +297,17 @@ pub enum Command {
         pem: bool,
     },
     /// Prints the completions of a shell
+    ///
+    /// bash: wharf completions bash >/etc/bash_completion.d/wharf; zsh: >/usr/share/zsh/site-functions/_wharf;
+    /// fish: >~/.config/fish/completions/wharf.fish. They finish commands and flags, and schemes and
+    /// their options inside addresses.
     Completions {
         /// The shell
         shell: Shell,
     },
     /// Prints the man page: wharf man | man -l -
     Man,
-    /// Explains a topic: addresses, exit-codes, events, or a command
+    /// Explains addresses, variables, exit-codes, events, a command or a scheme
     Help {
         /// The topic
         topic: Option<String>,
