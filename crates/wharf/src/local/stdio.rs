@@ -117,7 +117,8 @@ impl Endpoint {
             readable: reader.is_some(),
             writable: writer.is_some(),
             finish: Finish::Half,
-            idle: Idle::Yields,
+            idle: idle(&input),
+            asks: true,
             ..Profile::STREAM
         };
         let stream = Standard {
@@ -133,6 +134,16 @@ impl Endpoint {
             ..Info::of(cx.at)
         };
         Ok(Channel::stream(stream, info, profile))
+    }
+}
+
+/// Whether the relay waits for what input may still say when its peer has ended.
+fn idle(input: &OwnedFd) -> Idle {
+    match sys::kind(input) {
+        Ok(sys::Kind::Terminal) => Idle::Yields,
+        // It is never unready for long, and all of it is meant to be sent.
+        Ok(sys::Kind::File | sys::Kind::Block) => Idle::Holds,
+        _ => Idle::Waits,
     }
 }
 
@@ -343,7 +354,7 @@ mod tests {
         file.seek(io::SeekFrom::Start(5)).unwrap();
         let channel = open(file, null());
         assert_eq!(channel.info.size, Some(4));
-        assert_eq!(channel.profile.idle, Idle::Yields);
+        assert_eq!(channel.profile.idle, Idle::Holds, "all of a file is meant");
         let mut got = Vec::new();
         stream(channel).read_to_end(&mut got).await.unwrap();
         assert_eq!(got, b"body");

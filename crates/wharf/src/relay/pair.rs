@@ -22,7 +22,7 @@ use super::direction::{Direction, Fault, State};
 use super::options::{Direction as Directions, Options};
 use super::pace::Pace;
 use super::party::Party;
-use super::report::{Cause, Counters, Side};
+use super::report::{Cause, Counters, FlowCounters, Side};
 use crate::socket::channel::{Channel, End, Finish, Idle};
 use crate::socket::env::{Env, Shutdown, Stage};
 use crate::socket::error::{Error, Kind, Op};
@@ -203,7 +203,7 @@ impl Pair {
                 // Where both directions live and die together, nothing more will come.
                 let may_still_speak = !self.direction(side).is_over()
                     && !matches!(self.direction(side).state, State::Held(_))
-                    && self.side(side).profile.idle == Idle::Holds;
+                    && !self.side(side).profile.asks;
                 let gone = matches!(
                     error.kind(),
                     io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
@@ -255,18 +255,37 @@ impl Pair {
             return Some(verdict);
         }
         for side in [Side::Left, Side::Right] {
-            let yields = self.side(side).profile.idle == Idle::Yields && !self.options.keep;
-            let over = match side {
-                Side::Left => matches!(self.back.state, State::Done(_) | State::Held(_)),
-                Side::Right => matches!(self.there.state, State::Done(_) | State::Held(_)),
+            let at_once = match self.side(side).profile.idle {
+                Idle::Holds => false,
+                Idle::Yields => true,
+                Idle::Waits => self.counters(side).octets() == 0,
             };
-            let direction = self.direction(side);
-            let idle = direction.source_idle && direction.kept_octets() == 0;
-            if yields && over && idle && direction.state == State::Moving {
+            if at_once && self.has_left(side) {
                 return Some(self.verdict(Cause::PeerEnded(side.other()), None));
             }
         }
         None
+    }
+
+    /// Whether the peer of `side` ended while `side` itself has nothing to say.
+    pub(super) fn has_left(&self, side: Side) -> bool {
+        let (from_it, to_it) = match side {
+            Side::Left => (&self.there, &self.back),
+            Side::Right => (&self.back, &self.there),
+        };
+        matches!(to_it.state, State::Done(_) | State::Held(_))
+            && from_it.state == State::Moving
+            && from_it.source_idle
+            && from_it.kept_octets() == 0
+            && !self.options.keep
+    }
+
+    /// The counters of the direction whose source is `side`.
+    fn counters(&self, side: Side) -> &FlowCounters {
+        match side {
+            Side::Left => &self.counters.there,
+            Side::Right => &self.counters.back,
+        }
     }
 
     /// What `side` is told when the relay is cut off from outside.
@@ -280,7 +299,7 @@ impl Pair {
             State::Ending(_) => false,
             _ => true,
         };
-        let by_prompt = self.side(side.other()).profile.idle == Idle::Yields;
+        let by_prompt = self.side(side.other()).profile.asks;
         let complete = at_rest && (by_prompt || inward.state != State::Moving);
         if complete { End::Fin } else { End::Reset }
     }

@@ -20,6 +20,7 @@ enum Due {
     Idle(Duration),
     Quit,
     Silence(Side),
+    Left(Side),
     Drained,
 }
 
@@ -51,6 +52,7 @@ impl Pair {
                             .hint("--idle-timeout sets how long silence may last");
                     self.verdict(Cause::Idle, Some(error))
                 }
+                Due::Left(side) => self.verdict(Cause::PeerEnded(side.other()), None),
                 Due::Quit | Due::Drained => self.verdict(Cause::Waited, None),
                 Due::Silence(side) => {
                     let error = self.unanswered(side);
@@ -83,24 +85,28 @@ impl Pair {
             (ended && endless && from_it.state == State::Moving && !self.options.keep)
                 .then(|| (moved + self.options.wait, Due::Silence(side)))
         });
+        let left = [Side::Left, Side::Right].into_iter().find_map(|side| {
+            let waits = self.side(side).profile.idle == Idle::Waits;
+            (waits && self.has_left(side)).then(|| (moved + self.options.wait, Due::Left(side)))
+        });
         // Packets without a connection are drained once none comes any more.
         let drained = self
             .draining
             .map(|since| (moved.max(since) + self.options.wait, Due::Drained));
-        [idle, quit, silence, drained]
+        [idle, quit, silence, left, drained]
             .into_iter()
             .flatten()
             .min_by_key(|(due, _)| *due)
     }
 
-    /// A question that a person sent and that nobody answered is an error.
+    /// A question that the user sent and that nobody answered is an error.
     fn unanswered(&self, side: Side) -> Option<Error> {
         let (asked, answered) = match side {
             Side::Left => (&self.counters.back, &self.counters.there),
             Side::Right => (&self.counters.there, &self.counters.back),
         };
-        let by_person = self.side(side.other()).profile.idle == Idle::Yields;
-        if !by_person || asked.octets() == 0 || answered.packets() + answered.octets() > 0 {
+        let by_user = self.side(side.other()).profile.asks;
+        if !by_user || asked.octets() == 0 || answered.packets() + answered.octets() > 0 {
             return None;
         }
         let wait = format_duration(self.options.wait);

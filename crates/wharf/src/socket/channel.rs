@@ -205,6 +205,10 @@ pub enum Idle {
     Holds,
     /// It does not: nobody waits at a prompt for a peer that has gone.
     Yields,
+    /// It does not if it never said anything; otherwise only after the silence that the relay
+    /// grants (`wait`). So a pipe that nobody closes does not hold on, and one that is being filled
+    /// is not cut off between two writes.
+    Waits,
 }
 
 /// What a channel can do: facts that the relay asks for instead of knowing protocols.
@@ -226,6 +230,9 @@ pub struct Profile {
     pub finish: Finish,
     /// Whether an idle source keeps the relay open.
     pub idle: Idle,
+    /// Whether what it says is a question of the user's, so that no answer is an error, and so that
+    /// the relay ends when it takes no more.
+    pub asks: bool,
 }
 
 impl Profile {
@@ -239,6 +246,7 @@ impl Profile {
         writable: true,
         finish: Finish::Half,
         idle: Idle::Holds,
+        asks: false,
     };
 
     /// Unreliable packets that have no end: UDP.
@@ -251,6 +259,7 @@ impl Profile {
         writable: true,
         finish: Finish::None,
         idle: Idle::Holds,
+        asks: false,
     };
 
     /// Reliable packets that can be half-closed: framed streams, seqpacket.
@@ -263,6 +272,7 @@ impl Profile {
         writable: true,
         finish: Finish::Half,
         idle: Idle::Holds,
+        asks: false,
     };
 }
 

@@ -22,6 +22,7 @@ use crate::testing::script::{Peer, Script};
 /// Standard input and output of a person.
 const PROMPT: Profile = Profile {
     idle: Idle::Yields,
+    asks: true,
     ..Profile::STREAM
 };
 

@@ -121,6 +121,44 @@ async fn a_prompt_is_kept_open_where_that_was_asked_for() {
     assert_eq!(at_right.octets(), b"still here");
 }
 
+/// A pipe on standard input.
+const PIPE: Profile = Profile {
+    idle: Idle::Waits,
+    asks: true,
+    ..Profile::STREAM
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_pipe_that_is_being_filled_outlasts_the_end_of_its_peer() {
+    let (left, _) = Script::new()
+        .gives("one ")
+        .waits(SECOND / 2)
+        .gives("two ")
+        .waits(SECOND / 2)
+        .gives("three")
+        .ends(End::Fin)
+        .stream(PIPE);
+    let (right, at_right) = Script::new().ends(End::Fin).stream(Profile::STREAM);
+    let outcome = joined(left, right, &Options::default()).await;
+    assert_eq!(outcome.cause, Cause::Finished);
+    assert_eq!(at_right.octets(), b"one two three");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipe_that_nobody_closes_does_not() {
+    for (left, after) in [
+        (silent(), Duration::ZERO),
+        (Script::new().gives("hello"), SECOND),
+    ] {
+        let (left, _) = left.stream(PIPE);
+        let (right, _) = Script::new().ends(End::Fin).stream(Profile::STREAM);
+        let begin = Instant::now();
+        let outcome = joined(left, right, &Options::default()).await;
+        assert_eq!(outcome.cause, Cause::PeerEnded(Side::Right));
+        assert_eq!(begin.elapsed(), after);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn send_only_reads_nothing_from_the_right() {
     let options = Options {

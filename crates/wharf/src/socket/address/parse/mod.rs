@@ -83,6 +83,9 @@ impl<'t> Parser<'t> {
             }
             "-" => return self.finish("stdio", &[], Role::Client, Locator::Nothing, vec![]),
             text if ["/", "./", "../", "~/"].iter().any(|p| text.starts_with(p)) => {
+                if let Some(at) = text.find('\0') {
+                    return Err(self.wrong(at, "a path cannot contain a NUL octet"));
+                }
                 let path = Locator::Path(text.as_bytes().to_vec());
                 return self.finish("file", &[], Role::Client, path, vec![]);
             }
