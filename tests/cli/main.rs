@@ -11,5 +11,6 @@ mod explain;
 mod help;
 mod mistakes;
 mod probe;
+mod recipes;
 mod report;
 mod serving;

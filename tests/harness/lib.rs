@@ -23,6 +23,6 @@ pub mod tcp;
 pub mod wait;
 
 pub use output::Output;
-pub use program::{Program, example, wharf};
+pub use program::{Program, example, shell, wharf};
 pub use running::Running;
 pub use rustix::process::Signal;

@@ -35,6 +35,16 @@ pub fn example<A: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = 
     Program::new(built.join("examples").join(name), arguments)
 }
 
+/// A line of the shell, as a person types it; `wharf` in it is the one under test.
+pub fn shell(line: &str) -> Program {
+    let folder = binary().parent().expect("a program stands in a folder");
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = folder.as_os_str().to_owned();
+    path.push(":");
+    path.push(rest);
+    Program::new("/bin/sh", ["-c", line]).env("PATH", path)
+}
+
 /// Where standard input comes from.
 enum Stdin {
     Null,
@@ -310,10 +320,6 @@ fn build() -> PathBuf {
 mod tests {
     use super::*;
     use std::io::Read;
-
-    fn shell(line: &str) -> Program {
-        Program::new("/bin/sh", ["-c", line])
-    }
 
     #[test]
     fn the_environment_is_clean_and_the_folder_empty() {

@@ -40,3 +40,8 @@ pub use socket::error::{Error, Kind, Op, Result};
 pub use socket::info::Info;
 pub use socket::listener::{Incoming, Listener};
 pub use wharf_proto::local::escape;
+
+/// The examples of the README, which are compiled as those of the documentation are.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,189 @@
+//! The recipes of docs/recipes.md.
+
+use std::io::{Read, Write};
+use std::net::UdpSocket;
+
+use wharf_tests::certs::Authority;
+use wharf_tests::namespace::Namespace;
+use wharf_tests::need::{Need, Tool};
+use wharf_tests::wait::DEADLINE;
+use wharf_tests::{peer, require, shell, tcp};
+
+use super::{placed, serving};
+
+fn recipe<const N: usize>(title: &str) -> [String; N] {
+    super::recipe("docs/recipes.md", title)
+}
+
+#[test]
+fn see_what_would_happen() {
+    let [line] = recipe("See what would happen");
+    let output = shell(&line).run();
+    output.code(0).stdout_has("len16").quiet();
+}
+
+#[test]
+fn let_only_some_networks_in() {
+    let [line] = recipe("Let only some networks in");
+    let target = tcp::serve(|mut stream| stream.write_all(b"welcome").unwrap());
+    // One address of loopback is denied, and the rest is not.
+    let places = [
+        (
+            "10.0.0.66 tcp-listen://0.0.0.0:8080",
+            "127.0.0.2 tcp-listen://127.0.0.1:0",
+        ),
+        ("10.0.0.0/8", "127.0.0.0/8"),
+        ("127.0.0.1:80", &target.address.to_string()),
+    ];
+    let mut relay = serving(&placed(&line, &places));
+    let listening = relay.listening();
+    let mut heard = String::new();
+    tcp::connect(listening).read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "welcome");
+    let denied = wharf_tests::wharf([format!("tcp://{listening}#bind=127.0.0.2")]).run();
+    denied.code(11);
+    assert_eq!(relay.event("refused")["why"], "denied");
+}
+
+#[test]
+fn slow_a_connection_down() {
+    let [line] = recipe("Slow a connection down");
+    let server = tcp::serve(|mut stream| stream.write_all(&[0; 20_000]).unwrap());
+    let address = server.address.to_string();
+    let line = placed(&line, &[(":8080", ":0"), ("10.0.0.7:80", &address)]);
+    let mut relay = serving(&line);
+    let begin = std::time::Instant::now();
+    let heard = tcp::read_to_end(&mut tcp::connect(relay.listening()));
+    assert_eq!(heard.len(), 20_000);
+    // A tenth of a second's worth may come at once.
+    assert!(begin.elapsed().as_millis() > 150, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn wait_for_a_server_that_is_not_up_yet() {
+    let [line] = recipe("Wait for a server that is not up yet");
+    let (listener, address) = tcp::listen();
+    drop(listener);
+    let places = [
+        ("10.0.0.7:80", address.to_string()),
+        ("500ms", "20ms".into()),
+    ];
+    let places = places.each_ref().map(|(from, to)| (*from, to.as_str()));
+    let waiting = shell(&placed(&line, &places)).spawn();
+    waiting.stderr_line("trying again");
+    let late = std::net::TcpListener::bind(address).unwrap();
+    tcp::accept(&late).write_all(b"here I am").unwrap();
+    waiting.finish().code(0).stdout_is("here I am");
+}
+
+#[test]
+fn encrypt_between_two_machines_without_certificates() {
+    let [there, here] = recipe("Encrypt between two machines without certificates");
+    let mut server = serving(&placed(&there, &[("0.0.0.0:9999", "127.0.0.1:0")]));
+    let address = server.listening().to_string();
+    let line = server.stderr_line("pin=");
+    let fingerprint = line
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .find(|word| word.len() == 64)
+        .expect("a fingerprint");
+    let places = [
+        ("192.0.2.7:9999", address.as_str()),
+        ("FINGERPRINT", fingerprint),
+    ];
+    let client = shell(&format!("echo secret | {}", placed(&here, &places))).run();
+    client.code(0);
+    server.finish().code(0).stdout_is("secret\n");
+}
+
+#[test]
+fn look_at_the_certificate_of_a_mail_server() {
+    require!(Tool::PYTHON);
+    let [line] = recipe("Look at the certificate of a mail server");
+    let authority = Authority::new();
+    let identity = authority.server(&["mail.example.com"]);
+    let script = format!(
+        "import ssl
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain({:?}, {:?})
+connection, _ = listener().accept()
+connection.sendall(b'220 mail.example.com ESMTP\\r\\n')
+connection.recv(1000)
+connection.sendall(b'250-mail.example.com\\r\\n250 STARTTLS\\r\\n')
+assert connection.recv(1000) == b'STARTTLS\\r\\n'
+connection.sendall(b'220 go ahead\\r\\n')
+try:
+    context.wrap_socket(connection, server_side=True).recv(1)
+except OSError:
+    pass
+",
+        identity.certificate(),
+        identity.key(),
+    );
+    let mut server = peer::python(&script).spawn();
+    let address = format!("127.0.0.1:{}", server.port());
+    let output = shell(&placed(&line, &[("mail.example.com:25", &address)])).run();
+    output.stdout_has("mail.example.com");
+}
+
+#[test]
+fn send_each_line_of_a_log_as_a_datagram() {
+    let [line] = recipe("Send each line of a log as a datagram");
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(DEADLINE)).unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.log"), "one\ntwo two\n").unwrap();
+    let line = placed(&line, &[("10.0.0.7:5140", &address)]);
+    shell(&line).folder(folder.path()).run().code(0);
+    let mut buffer = [0; 64];
+    for expected in [&b"one"[..], b"two two"] {
+        let n = server.recv(&mut buffer).unwrap();
+        assert_eq!(&buffer[..n], expected);
+    }
+}
+
+#[test]
+fn let_two_peers_meet() {
+    let [line] = recipe("Let two peers meet");
+    let mut relay = serving(&placed(&line, &[(":4000", ":0"), (":4001", ":0")]));
+    let (mut one, mut other) = (
+        tcp::connect(relay.listening()),
+        tcp::connect(relay.listening()),
+    );
+    one.write_all(b"hello").unwrap();
+    assert_eq!(tcp::read_exact(&mut other, 5), b"hello");
+    other.write_all(b"hello yourself").unwrap();
+    assert_eq!(tcp::read_exact(&mut one, 14), b"hello yourself");
+}
+
+#[test]
+fn listen_to_a_multicast_group() {
+    let [line] = recipe("Listen to a multicast group");
+    let mut listener = serving(&placed(&line, &[(":5000", ":0"), ("eth0", "lo")]));
+    let port = listener.listening().port();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let group = socket2::SockRef::from(&sender);
+    group
+        .set_multicast_if_v4(&std::net::Ipv4Addr::LOCALHOST)
+        .unwrap();
+    sender.send_to(b"news", ("239.1.2.3", port)).unwrap();
+    assert_eq!(listener.stdout_of(4), b"news");
+}
+
+#[test]
+fn namespace_open_sockets_in_it() {
+    require!(Tool::IP, Tool::PYTHON, Need::Netns);
+    let [line] = recipe("Open sockets in a network namespace");
+    let lab = Namespace::new();
+    let script = "connection, _ = listener().accept()\nconnection.sendall(b'from inside')\n";
+    let mut server = peer::python(script).inside(&lab).spawn();
+    let address = format!("127.0.0.1:{}", server.port());
+    let places = [
+        (":8080", ":0"),
+        ("127.0.0.1:80", address.as_str()),
+        ("lab", lab.name()),
+    ];
+    let mut relay = serving(&placed(&line, &places));
+    let heard = tcp::read_to_end(&mut tcp::connect(relay.listening()));
+    assert_eq!(heard, b"from inside");
+}
