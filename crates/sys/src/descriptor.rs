@@ -94,6 +94,27 @@ pub fn listen_fds() -> io::Result<Vec<Passed>> {
     .collect()
 }
 
+/// The number of the descriptor that the service manager passed under this name; `None` if there
+/// is none. It is not taken: [`inherited`] does that.
+///
+/// # Errors
+/// `InvalidData` if the variables make no sense.
+/// # Source
+/// sd_listen_fds_with_names(3).
+pub fn passed(name: &str) -> io::Result<Option<RawFd>> {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let all = announced(
+        &variable("LISTEN_PID"),
+        &variable("LISTEN_FDS"),
+        &variable("LISTEN_FDNAMES"),
+        std::process::id(),
+    )?;
+    Ok(all
+        .into_iter()
+        .find(|(_, given)| given.as_deref() == Some(name))
+        .map(|(number, _)| number))
+}
+
 /// The numbers and names that the three variables announce to the process `own`.
 fn announced(
     pid: &str,
