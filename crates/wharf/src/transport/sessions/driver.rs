@@ -7,10 +7,13 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
 
 use super::table::Put;
 use super::{Datagrams, Shared};
+use crate::socket::env::Stage;
 use crate::socket::log::Level;
 use crate::transport::scratch;
 
@@ -20,34 +23,41 @@ const TURN: usize = 64;
 /// So many errors in a row that nothing explains mean that the socket is of no more use.
 const STRANGE: usize = 16;
 
+/// How long a session may be silent once the program was asked to stop. It has no end of its own, and
+/// an answer that is under way should come.
+const DRAIN: Duration = Duration::from_secs(1);
+
 /// Reads one socket.
 pub(super) struct Driver<D: Datagrams> {
     /// Weak, so that the socket closes with its last session and not a moment later.
     shared: Weak<Shared<D>>,
     expiry: Option<Interval>,
+    draining: Option<BoxFuture<'static, ()>>,
     retry: Option<Pin<Box<Sleep>>>,
     strange: usize,
 }
 
 impl<D: Datagrams> Driver<D> {
     pub(super) fn new(shared: &Arc<Shared<D>>) -> Driver<D> {
-        let idle = shared.limits.idle;
-        // Looked at eight times a period: a session lives an eighth longer at most.
-        let expiry = (idle > Duration::ZERO).then(|| {
-            let period = (idle / 8).max(Duration::from_millis(1));
-            let mut interval = interval_at(Instant::now() + period, period);
-            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            interval
-        });
+        let mut shutdown = shared.env.shutdown.clone();
         Driver {
             shared: Arc::downgrade(shared),
-            expiry,
+            expiry: looking(shared.table().idle()),
+            draining: Some(Box::pin(async move {
+                shutdown.reached(Stage::Draining).await;
+            })),
             retry: None,
             strange: 0,
         }
     }
 
     fn poll_expiry(&mut self, cx: &mut Context<'_>, shared: &Shared<D>) {
+        if let Some(draining) = &mut self.draining
+            && draining.poll_unpin(cx).is_ready()
+        {
+            self.draining = None;
+            self.expiry = looking(shared.table().hurry(DRAIN));
+        }
         while let Some(Poll::Ready(now)) = self.expiry.as_mut().map(|e| e.poll_tick(cx)) {
             shared.table().expire(now);
         }
@@ -116,6 +126,16 @@ impl<D: Datagrams> Driver<D> {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// When to look for silent peers: eight times a period, so that a session lives an eighth longer at most.
+fn looking(idle: Duration) -> Option<Interval> {
+    let period = (idle / 8).max(Duration::from_millis(1));
+    (idle > Duration::ZERO).then(|| {
+        let mut interval = interval_at(Instant::now() + period, period);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        interval
+    })
 }
 
 impl<D: Datagrams> Future for Driver<D> {

@@ -119,7 +119,6 @@ pub(super) trait Datagrams: Send + Sync + Unpin + 'static {
 struct Shared<D: Datagrams> {
     datagrams: D,
     table: Mutex<Table<D::Peer>>,
-    limits: Limits,
     env: Env,
     at: String,
 }
@@ -165,7 +164,6 @@ impl<D: Datagrams> Listener<D> {
             let shared = Arc::new(Shared {
                 datagrams,
                 table: Mutex::new(Table::new(limits)),
-                limits,
                 env: cx.env.clone(),
                 at: cx.at.to_owned(),
             });

@@ -60,7 +60,8 @@ impl<D: Datagrams> Session<D> {
 impl<D: Datagrams> Packets for Session<D> {
     fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<Got>> {
         let session = (&self.peer, self.id);
-        match self.shared.table().take(session, batch, cx.waker()) {
+        let mut table = self.shared.table();
+        match table.take(session, batch, cx.waker()) {
             Found::Packets(moved) => Poll::Ready(Ok(Got::Packets(moved))),
             Found::Error(error) => Poll::Ready(Err(error.into())),
             Found::Broken(error) => Poll::Ready(Err(error)),
@@ -69,7 +70,7 @@ impl<D: Datagrams> Packets for Session<D> {
             Found::Expired => Poll::Ready(Ok(Got::End(End::Status(Status {
                 ok: true,
                 code: 0,
-                text: format!("silent for {}", format_duration(self.shared.limits.idle)),
+                text: format!("silent for {}", format_duration(table.idle())),
             })))),
         }
     }

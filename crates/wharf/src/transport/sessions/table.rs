@@ -236,6 +236,20 @@ impl<P: Clone + Eq + Hash> Table<P> {
         });
     }
 
+    /// After how much silence a session ends.
+    pub(super) fn idle(&self) -> Duration {
+        self.limits.idle
+    }
+
+    /// Makes silence end a session sooner. Returns after how long it does now.
+    pub(super) fn hurry(&mut self, idle: Duration) -> Duration {
+        self.limits.idle = match self.limits.idle {
+            Duration::ZERO => idle,
+            longer => longer.min(idle),
+        };
+        self.limits.idle
+    }
+
     /// Opens no more sessions; those that nobody accepted go. Returns how many datagrams found no
     /// place since the beginning.
     pub(super) fn close(&mut self) -> u64 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Limits;
-use super::table::{Found, Put, Table};
+use super::table::{Found, MAX_HELD, Put, Table};
 use crate::socket::packets::{Batch, Facts};
 
 fn table(peers: usize, idle: u64) -> Table<char> {
@@ -100,6 +100,23 @@ fn an_old_session_does_not_touch_a_new_one_of_the_same_peer() {
     let (_, new) = fresh(&mut table).unwrap();
     let found = table.take((&peer, new), &mut batch, Waker::noop());
     assert!(matches!(found, Found::Packets(1)));
+}
+
+#[test]
+fn all_sessions_together_are_bounded_too() {
+    let (mut table, now) = (table(9999, 60), Instant::now());
+    let data = vec![0; 60_000];
+    let mut peers = '\u{1000}'..;
+    for peer in peers.by_ref().take(MAX_HELD / data.len()) {
+        assert_eq!(put(&mut table, peer, &data, now), Put::Kept);
+    }
+    assert_eq!(put(&mut table, '\u{1000}', &data, now), Put::Lost);
+    let turned_away = Put::TurnedAway { first: true };
+    assert_eq!(put(&mut table, 'a', &data, now), turned_away);
+    // What is taken makes room.
+    let (peer, id) = fresh(&mut table).unwrap();
+    table.take((&peer, id), &mut Batch::new(), Waker::noop());
+    assert_eq!(put(&mut table, 'a', &data, now), Put::Kept);
 }
 
 #[test]

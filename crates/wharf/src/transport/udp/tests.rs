@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::socket::channel::{Channel, Io};
 use crate::socket::control::Control;
+use crate::socket::env::{Shutdown, Stage};
 use crate::socket::info::SocketName;
 use crate::socket::log::{Level, Log, Message};
 use crate::socket::packets::{Batch, Facts, Got};
@@ -277,6 +278,24 @@ async fn a_silent_peer_ends_its_session_and_may_come_again() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_silent_peer_does_not_hold_up_the_end() {
+    let (stopper, shutdown) = Shutdown::pair();
+    let env = Env::new().with_shutdown(shutdown);
+    let endpoint = Endpoint::parse("udp-listen://:0#idle=0").unwrap();
+    let mut listener = endpoint.listen(&env).await.unwrap();
+    let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&listener)));
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"ask", to).unwrap();
+    let mut session = accept(&mut listener).await;
+    assert_eq!(recv(&mut session).await.unwrap(), b"ask");
+    stopper.advance(Stage::Draining);
+    let before = tokio::time::Instant::now();
+    let got = recv_batch(&mut session, &mut Batch::new()).await.unwrap();
+    assert!(matches!(got, Got::End(End::Status(status)) if status.text == "silent for 1s"));
+    assert!(before.elapsed() >= Duration::from_millis(900));
+}
+
 #[tokio::test]
 async fn a_peer_that_is_gone_ends_its_own_session_only() {
     let mut listener = listen("udp-listen://:0").await.unwrap();
@@ -530,6 +549,7 @@ fn wrong_values_are_refused_before_anything_is_opened() {
         "udp-listen://:1#max-peers=0",
         "udp://h:1#idle=5s",
         "udp://h:1#nodelay",
+        "udp://h:0",
     ] {
         let error = Endpoint::parse(wrong).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage, "{wrong}");
