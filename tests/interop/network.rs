@@ -40,10 +40,9 @@ impl Network {
     }
 }
 
-/// wharf that reports what happens, in a namespace. When it is stopped it does not wait for sessions of
-/// UDP, which have no end.
+/// wharf that reports what happens, in a namespace.
 fn serving(namespace: &Namespace, addresses: [&str; 2]) -> Running {
-    wharf(["--json", "--grace", "0"].into_iter().chain(addresses))
+    wharf(["--json"].into_iter().chain(addresses))
         .inside(namespace)
         .spawn()
 }
@@ -289,9 +288,6 @@ fn what_a_router_says_is_passed_on() {
     network
         .server
         .ip(["route", "add", "unreachable", "198.51.100.0/24"]);
-    network
-        .server
-        .ip(["route", "add", "prohibit", "192.0.2.0/24"]);
     let tcp = wharf(["tcp://198.51.100.9:9"])
         .inside(&network.client)
         .run();

@@ -1,12 +1,26 @@
-//! Several addresses of one name: telling how each attempt went, and one error for all of them.
+//! Where a client is to go, how each attempt to get there went, and one error for all of them.
 
 use std::net::SocketAddr;
 
-use crate::socket::address::Host;
+use crate::socket::address::{Authority, Host, Port, Role};
 use crate::socket::env::Cx;
-use crate::socket::error::{Error, Kind, Op};
+use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::SocketName;
 use crate::socket::log::Message;
+use crate::socket::scheme::Parts;
+
+/// The authority of an address, which names a port that can be reached.
+///
+/// # Errors
+/// Kind `Usage`.
+pub(super) fn authority(parts: &Parts<'_>) -> Result<Authority> {
+    let authority = parts.address.authority().cloned().unwrap_or_default();
+    if parts.role == Role::Client && authority.port == Some(Port::Number(0)) {
+        return Err(Error::usage("nothing can be reached on port 0")
+            .hint("port 0 is for listening: it takes any port that is free"));
+    }
+    Ok(authority)
+}
 
 /// Tells the log how an attempt ended.
 pub(super) fn report(to: SocketAddr, error: Option<&Error>, cx: Cx<'_>) {

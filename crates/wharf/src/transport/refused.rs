@@ -41,19 +41,23 @@ impl Refused {
         })
     }
 
-    /// Whether the peer cannot be reached, rather than one datagram.
+    /// Whether it says that the peer cannot be reached, rather than that one datagram was too long.
     pub(super) fn is_final(&self) -> bool {
-        Kind::of_io(&self.error) != Kind::Broken
+        use io::ErrorKind as K;
+        matches!(
+            self.error.kind(),
+            K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::PermissionDenied
+        )
     }
 
     /// As an error of a channel.
     pub(super) fn error(&self, op: Op) -> Error {
-        let told = Error::new(op, Kind::of_io(&self.error), self.to_string());
+        let told = Error::new(op, Kind::Unreachable, self.to_string());
         match self.error.kind() {
-            io::ErrorKind::ConnectionRefused => told.hint(format!(
-                "nothing listens on UDP port {} there",
-                self.peer.port()
-            )),
+            io::ErrorKind::ConnectionRefused => {
+                let port = self.peer.port();
+                told.hint(format!("nothing listens on UDP port {port} there"))
+            }
             _ => told,
         }
     }

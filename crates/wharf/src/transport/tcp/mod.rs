@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
+use super::attempts;
 use super::options::{self, SocketOptions, set};
 use crate::socket::address::Authority;
 use crate::socket::channel::{Channel, Kind, Profile};
@@ -133,7 +134,7 @@ impl Endpoint {
     fn of(parts: &Parts<'_>) -> Result<Endpoint> {
         let settings = parts.settings;
         Ok(Endpoint {
-            authority: parts.address.authority().cloned().unwrap_or_default(),
+            authority: attempts::authority(parts)?,
             socket: SocketOptions::parse(settings)?,
             timeout: settings
                 .duration("timeout")

@@ -1,19 +1,23 @@
 //! TCP against the kernel on loopback: connecting, listening, options, and what goes wrong.
 
+use std::future::ready;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::socket::channel::{Channel, Io, Stream};
 use crate::socket::env::{Cx, Family, Override, SharedPort};
 use crate::socket::info::SocketName;
+use crate::socket::listener::GroundListener;
 use crate::socket::log::{Level, Log, Message};
+use crate::socket::net::{Carrier, Net, Transport};
 use crate::socket::scheme::Parts;
-use crate::{End, Endpoint, Env, Error, Kind};
+use crate::{End, Endpoint, Env, Error, Kind, Op};
 
 async fn connect(address: &str) -> Result<Channel, Error> {
     Endpoint::parse(address)?.connect(&Env::new(), None).await
@@ -439,6 +443,94 @@ async fn what_the_kernel_refuses_names_the_option() {
     );
 }
 
+#[tokio::test]
+async fn what_needs_a_privilege_says_which() {
+    match connect("tcp://127.0.0.1:9#mark=7").await {
+        Err(error) if error.kind() == Kind::Privilege => {
+            assert!(
+                error.try_this().unwrap().contains("CAP_NET_ADMIN"),
+                "{error}"
+            );
+        }
+        other => assert_eq!(other.unwrap_err().kind(), Kind::Unreachable),
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_here_yet_can_be_listened_on() {
+    let strict = Endpoint::parse("tcp-listen://192.0.2.1:0").unwrap();
+    let error = strict.listen(&Env::new()).await.unwrap_err();
+    assert!(error.try_this().unwrap().contains("#freebind"), "{error}");
+    let endpoint = Endpoint::parse("tcp-listen://192.0.2.1:0#freebind").unwrap();
+    let listener = endpoint.listen(&Env::new()).await.unwrap();
+    assert_eq!(local(&listener).ip(), Ipv4Addr::new(192, 0, 2, 1));
+}
+
+#[tokio::test]
+async fn who_shares_a_port_may_have_it() {
+    let endpoint = Endpoint::parse("tcp-listen://:0#reuseport").unwrap();
+    let first = endpoint.listen(&Env::new()).await.unwrap();
+    let address = local(&first);
+    let same = Endpoint::parse(&format!("tcp-listen://{address}#reuseport")).unwrap();
+    same.listen(&Env::new()).await.unwrap();
+    let stranger = Endpoint::parse(&format!("tcp-listen://{address}")).unwrap();
+    stranger.listen(&Env::new()).await.unwrap_err();
+}
+
+/// Opens nothing, and tells what it was asked for.
+struct Ferry;
+
+impl Carrier for Ferry {
+    fn name(&self) -> String {
+        "ferry".into()
+    }
+
+    fn connect<'a>(
+        &'a self,
+        transport: Transport,
+        host: &'a str,
+        port: u16,
+        _cx: Cx<'a>,
+    ) -> BoxFuture<'a, Result<Channel, Error>> {
+        let asked = format!("{transport:?} to {host} port {port}");
+        Box::pin(ready(Err(Error::new(Op::Connect, Kind::Timeout, asked))))
+    }
+
+    fn listen<'a>(
+        &'a self,
+        transport: Transport,
+        host: &'a str,
+        port: u16,
+        _cx: Cx<'a>,
+    ) -> BoxFuture<'a, Result<Box<dyn GroundListener>, Error>> {
+        let asked = format!("{transport:?} on {host} port {port}");
+        Box::pin(ready(Err(Error::new(Op::Listen, Kind::Timeout, asked))))
+    }
+}
+
+#[tokio::test]
+async fn a_carrier_opens_what_it_can_and_resolves_names_itself() {
+    let mut env = Env::new();
+    env.net = Net::Through(Arc::new(Ferry));
+    for (address, asked) in [
+        ("tcp://far.test:http", "Tcp to far.test port 80"),
+        ("tcp://[2001:db8::1]:9", "Tcp to 2001:db8::1 port 9"),
+        ("udp://far.test:53", "Udp to far.test port 53"),
+    ] {
+        let endpoint = Endpoint::parse(address).unwrap();
+        let error = endpoint.connect(&env, None).await.unwrap_err();
+        assert_eq!(error.reason(), asked);
+    }
+    for (address, asked) in [
+        ("tcp-listen://:9", "Tcp on 127.0.0.1 port 9"),
+        ("udp-listen://0.0.0.0:9", "Udp on 0.0.0.0 port 9"),
+    ] {
+        let endpoint = Endpoint::parse(address).unwrap();
+        let error = endpoint.listen(&env).await.unwrap_err();
+        assert_eq!(error.reason(), asked);
+    }
+}
+
 #[test]
 fn wrong_values_are_refused_before_anything_is_opened() {
     for wrong in [
@@ -449,6 +541,7 @@ fn wrong_values_are_refused_before_anything_is_opened() {
         "tcp://h:1#bind=host",
         "tcp://h:1#ttl=0",
         "tcp://h:1#backlog=5",
+        "tcp://h:0",
         "tcp-listen://:1#timeout=5s",
         "tcp-listen://:1#bind=::1",
     ] {

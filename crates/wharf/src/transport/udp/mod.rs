@@ -92,7 +92,7 @@ struct Endpoint {
 
 fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
     let settings = parts.settings;
-    let authority = parts.address.authority().cloned().unwrap_or_default();
+    let authority = attempts::authority(parts)?;
     let own = match (&authority.host, parts.role) {
         (Host::V4(address), Role::Server) => Some(IpAddr::V4(*address)),
         (Host::V6(address, _), Role::Server) => Some(IpAddr::V6(*address)),
