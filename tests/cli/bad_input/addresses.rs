@@ -10,12 +10,12 @@ fn wrong_addresses_say_what_to_type() {
         Case(
             &["example.com"],
             2,
-            &["has no port and no scheme", "try: tcp://example.com:PORT"],
+            &["neither a scheme nor a port", "try: tcp://example.com:PORT"],
         ),
         Case(
             &["tpc://h:80"],
             2,
-            &["no scheme \"tpc\"", "did you mean tcp?"],
+            &["no scheme \"tpc\"", "try: tcp://h:80"],
         ),
         Case(
             &["tcp:h:80"],

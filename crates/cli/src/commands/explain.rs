@@ -9,10 +9,9 @@ use std::fmt::Write;
 
 use wharf::relay::{Full, Plan};
 use wharf::socket::Role;
-use wharf::socket::options::OptionKind;
-use wharf::socket::settings::{Setting, Source, Value};
+use wharf::socket::settings::{Setting, Source};
 use wharf::socket::stack::Layer;
-use wharf::socket::units::{format_duration, format_size};
+use wharf::socket::units::format_duration;
 use wharf::{Endpoint, Result};
 
 use self::json::Explanation;
@@ -172,22 +171,7 @@ fn name(layer: &Layer) -> String {
     }
 }
 
+/// A setting as it would be typed; secrets masked.
 fn assignment(setting: &Setting) -> String {
-    format!("{}={}", setting.spec.name, value(setting))
-}
-
-/// A value as it would be typed; secrets masked.
-fn value(setting: &Setting) -> String {
-    match &setting.value {
-        Value::Flag(true) => "yes".into(),
-        Value::Flag(false) => "no".into(),
-        Value::Text(text) => text.clone(),
-        Value::Secret(_) => "***".into(),
-        Value::Duration(time) => format_duration(*time),
-        Value::Size(octets) => format_size(*octets).replace(' ', ""),
-        Value::Integer(i64::MAX) if setting.spec.kind == OptionKind::Count => "forever".into(),
-        Value::Integer(number) if setting.spec.kind == OptionKind::Mode => format!("{number:o}"),
-        Value::Integer(number) => number.to_string(),
-        Value::List(list) => format!("[{}]", list.join(",")),
-    }
+    format!("{}={setting}", setting.spec.name)
 }

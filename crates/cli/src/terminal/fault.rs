@@ -1,7 +1,7 @@
 //! An error as a person reads it: what failed, on which endpoint, why, and what to try.
 //!
 //! ```text
-//! wharf: no layer of tcp has an option nodelya
+//! wharf: tcp has no option nodelya
 //!   tcp://[::1]:80#nodelya
 //!                  ^
 //!   did you mean nodelay?

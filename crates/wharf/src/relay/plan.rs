@@ -126,6 +126,9 @@ impl Plan {
                 );
             }
         }
+        if let Some(text) = endpoint.stack().unheard_user() {
+            self.lint("user", text.to_owned(), None);
+        }
         let Some((host, _)) = endpoint.address().host_port() else {
             return;
         };

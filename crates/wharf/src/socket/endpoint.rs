@@ -1,7 +1,7 @@
 //! What users hold: an [`Endpoint`], checked and ready to be opened or listened with.
 //!
-//! Here: templates (`tcp://{target}`), retries, and the entry to a listener.
-//! Not here: which schemes there are (`catalog.rs` makes [`Endpoint::parse`] from its list).
+//! Here: retries, and the entry to a listener. Not here: which schemes there are (`catalog.rs` makes
+//! [`Endpoint::parse`] from its list), templates (`template.rs`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::listener::{Asked, Listener};
 use super::log::{Level, Message};
 use super::scheme::{Catalog, Listeners, Reopen};
 use super::stack::{Layer, Stack};
-use super::units::percent_encode;
+use super::template::Template;
 
 /// An address that was checked and whose layers were built. Cheap to clone.
 #[derive(Clone)]
@@ -31,12 +31,6 @@ struct Inner {
     template: Option<Template>,
 }
 
-/// A text with `{variables}` that only the other side can fill in.
-struct Template {
-    text: String,
-    catalog: Catalog,
-}
-
 impl Endpoint {
     /// Reads and checks an address; opens nothing. `{variables}` of [`Info::VARIABLES`] outside of
     /// commands are filled in from the other side when the endpoint is opened.
@@ -44,30 +38,15 @@ impl Endpoint {
     /// # Errors
     /// Kind `Usage`.
     pub fn parse_with(text: &str, catalog: &Catalog) -> Result<Endpoint> {
-        let sample = fill(text, |name| {
-            Info::VARIABLES
-                .iter()
-                .any(|(known, _)| *known == name)
-                .then(|| sample_of(name))
-        });
-        let Some(sample) = sample else {
+        let Some((template, address)) = Template::parse(text, catalog)? else {
             return Endpoint::build(Address::parse(text, catalog)?);
         };
-        let address = Address::parse(&sample, catalog)?;
-        if address.command().is_some() {
-            // After exec:, shell: and pty: nothing is special.
-            return Endpoint::build(Address::parse(text, catalog)?);
-        }
-        let stack = Arc::new(Stack::build(&address)?);
-        let template = Some(Template {
-            text: text.to_owned(),
-            catalog: *catalog,
-        });
+        let stack = Stack::build(&address)?;
         Ok(Endpoint(Arc::new(Inner {
             address,
-            text: Arc::from(text),
-            stack,
-            template,
+            text: template.shown().into(),
+            stack: Arc::new(stack),
+            template: Some(template),
         })))
     }
 
@@ -170,24 +149,9 @@ impl Endpoint {
             let Some(template) = &self.0.template else {
                 return self.open(env, origin).await;
             };
-            let mut missing = None;
-            let filled = fill(&template.text, |name| {
-                let value = origin.and_then(|info| info.variable(name));
-                if value.is_none() {
-                    missing = Some(name.to_owned());
-                }
-                // Target and peer are host:port already; anything else must not add structure.
-                value.map(|v| match name {
-                    "target" | "peer" | "local" => v,
-                    _ => percent_encode(v.as_bytes(), b"/?#@,[]"),
-                })
-            });
-            if let Some(name) = missing {
-                return Err(Error::usage(format!("the other side has no {name}"))
-                    .at(self.address_text(), None));
-            }
-            let filled = filled.unwrap_or_else(|| template.text.clone());
-            let endpoint = Endpoint::build(Address::parse(&filled, &template.catalog)?)?;
+            let at = |error: Error| error.at(self.address_text(), None);
+            let filled = template.address(origin).map_err(at)?;
+            let endpoint = Endpoint::build(filled).map_err(at)?;
             endpoint.open(env, origin).await
         })
     }
@@ -314,41 +278,5 @@ impl fmt::Display for Endpoint {
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Endpoint({})", self.0.text)
-    }
-}
-
-/// Replaces each `{name}` for which `value` has one; `None` if there was nothing to replace.
-fn fill(text: &str, mut value: impl FnMut(&str) -> Option<String>) -> Option<String> {
-    let mut out = String::new();
-    let mut rest = text;
-    let mut filled = false;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        match after
-            .split_once('}')
-            .and_then(|(name, tail)| Some((value(name)?, tail)))
-        {
-            Some((value, tail)) => {
-                out.push_str(&value);
-                rest = tail;
-                filled = true;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    filled.then_some(out)
-}
-
-/// A value that a variable could have, to check a template with.
-fn sample_of(name: &str) -> String {
-    match name {
-        "target" | "peer" | "local" => "198.51.100.1:9".into(),
-        _ if name.ends_with(".host") => "198.51.100.1".into(),
-        _ if name.starts_with("tls.") => "name.example".into(),
-        _ => "9".into(),
     }
 }

@@ -157,6 +157,13 @@ impl Info {
         ("tls.subject", "the subject of the peer's certificate"),
     ];
 
+    /// The variable that `text` begins with, in its braces: `{peer.host}`.
+    pub fn variable_at(text: &str) -> Option<&'static str> {
+        let (name, _) = text.strip_prefix('{')?.split_once('}')?;
+        let known = Info::VARIABLES.iter().map(|(known, _)| *known);
+        known.into_iter().find(|known| *known == name)
+    }
+
     /// The value of a name of [`VARIABLES`](Info::VARIABLES), where it is known.
     pub fn variable(&self, name: &str) -> Option<String> {
         let (first, second) = name.split_once('.').unwrap_or((name, ""));

@@ -11,6 +11,8 @@ pub mod descriptor;
 pub mod endpoint;
 pub mod env;
 pub mod error;
+#[cfg(test)]
+pub mod fake;
 pub mod info;
 pub mod kernel;
 pub mod listener;
@@ -23,6 +25,7 @@ pub mod resolve;
 pub mod scheme;
 pub mod settings;
 pub mod stack;
+mod template;
 pub mod units;
 
 pub use address::{Address, Role};

@@ -133,17 +133,22 @@ impl OptionSpec {
     }
 }
 
+/// The layer that an option names, and its number in brackets, counted from the top.
+pub type NamedLayer = (String, Option<usize>);
+
 /// One option as it was typed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Given {
-    /// The layer that was named before the dot, and its number in brackets.
-    pub layer: Option<(String, Option<usize>)>,
+    /// The layer that was named before the dot.
+    pub layer: Option<NamedLayer>,
     /// The name.
     pub name: String,
     /// The value, if one was given.
     pub value: Option<GivenValue>,
     /// Where it stands in the text of the address, in octets from its start.
     pub offset: usize,
+    /// Where its value stands there, or would stand.
+    pub value_at: usize,
 }
 
 /// The value of an option as it was typed.

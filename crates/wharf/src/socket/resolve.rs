@@ -237,13 +237,12 @@ pub fn zone_index(zone: &str, net: &Net) -> Result<u32> {
 /// # Errors
 /// Kind `Usage` if it is neither.
 pub fn parse_bind(text: &str) -> Result<(Option<IpAddr>, u16)> {
-    let wrong = || {
-        Error::usage(format!(
-            "bind={text}: an address of this machine is wanted, with or without a port"
-        ))
-        .hint("bind=192.0.2.1, bind=192.0.2.1:4000, bind=[::1]:4000 or bind=:4000")
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let ip = match inner {
+        Some(inner) => inner.parse().map(IpAddr::V6),
+        None => text.parse(),
     };
-    if let Ok(ip) = text.trim_matches(['[', ']']).parse() {
+    if let Ok(ip) = ip {
         return Ok((Some(ip), 0));
     }
     if let Ok(address) = text.parse::<SocketAddr>() {
@@ -251,6 +250,9 @@ pub fn parse_bind(text: &str) -> Result<(Option<IpAddr>, u16)> {
     }
     match text.strip_prefix(':').map(str::parse) {
         Some(Ok(port)) => Ok((None, port)),
-        _ => Err(wrong()),
+        _ => Err(Error::usage(format!(
+            "{text} is no address of a machine, with or without a port"
+        ))
+        .hint("192.0.2.1, 192.0.2.1:4000, [2001:db8::1]:4000 or :4000")),
     }
 }

@@ -236,6 +236,12 @@ impl Scheme {
         self.specs().find(|spec| spec.name == name)
     }
 
+    /// Whether a user and a password mean something to it: what stands below the application knows
+    /// machines and ports.
+    pub const fn has_users(&self) -> bool {
+        matches!(self.layer, Layer::Application)
+    }
+
     /// Whether it opens something by itself.
     pub const fn is_ground(&self) -> bool {
         matches!(self.stands_on, StandsOn::Nothing)
@@ -295,20 +301,29 @@ impl Catalog {
         self.shorthands.iter().find(|s| s.name == name)
     }
 
-    /// Every name that an address may begin with, `-listen` forms included.
-    pub fn names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        for scheme in self.schemes {
-            for name in std::iter::once(&scheme.name).chain(scheme.aliases) {
-                if scheme.roles.has(Role::Client) {
-                    names.push((*name).to_owned());
-                }
-                if scheme.roles.has(Role::Server) {
-                    names.push(format!("{name}-listen"));
-                }
-            }
-        }
-        names.extend(self.shorthands.iter().map(|s| s.name.to_owned()));
-        names
+    /// The port that a stack implies: that of the well-known name for just these layers, or else of
+    /// the topmost layer that has one.
+    pub fn implied_port(&self, layers: &[&'static Scheme]) -> Option<u16> {
+        let names = || layers.iter().map(|layer| layer.name);
+        let known = |shorthand: &&Shorthand| names().eq(shorthand.stack.iter().copied());
+        let named = self.shorthands.iter().find(known);
+        let usual = || {
+            layers.iter().find_map(|layer| match layer.shape {
+                Shape::Authority {
+                    port: PortRule::Default(port),
+                } => Some(port),
+                _ => None,
+            })
+        };
+        named.and_then(|shorthand| shorthand.port).or_else(usual)
+    }
+
+    /// Every name of a layer or of a whole stack, aliases too, without `-listen`.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let names = |scheme: &&'static Scheme| {
+            std::iter::once(scheme.name).chain(scheme.aliases.iter().copied())
+        };
+        let shorthands = self.shorthands.iter().map(|shorthand| shorthand.name);
+        self.schemes.iter().flat_map(names).chain(shorthands)
     }
 }

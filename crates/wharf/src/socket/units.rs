@@ -17,6 +17,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
     let (number, unit) = split_unit(text);
     let scale = match unit {
+        "ns" => 0.000_000_001,
         "us" => 0.000_001,
         "ms" => 0.001,
         "s" => 1.0,
@@ -37,14 +38,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// Prints a duration so that [`parse_duration`] reads it back.
 pub fn format_duration(duration: Duration) -> String {
-    let micros = duration.as_micros();
-    match micros {
-        0 => "0".into(),
-        n if n % 3_600_000_000 == 0 => format!("{}h", n / 3_600_000_000),
-        n if n % 60_000_000 == 0 => format!("{}m", n / 60_000_000),
-        n if n % 1_000_000 == 0 => format!("{}s", n / 1_000_000),
-        n if n % 1_000 == 0 => format!("{}ms", n / 1_000),
-        n => format!("{n}us"),
+    const UNITS: [(&str, u128); 5] = [
+        ("h", 3_600_000_000_000),
+        ("m", 60_000_000_000),
+        ("s", 1_000_000_000),
+        ("ms", 1_000_000),
+        ("us", 1_000),
+    ];
+    let nanos = duration.as_nanos();
+    if nanos == 0 {
+        return "0".into();
+    }
+    match UNITS.iter().find(|(_, unit)| nanos.is_multiple_of(*unit)) {
+        Some((name, unit)) => format!("{}{name}", nanos / unit),
+        None => format!("{nanos}ns"),
     }
 }
 
@@ -71,6 +78,9 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
     if let Ok(whole) = number.parse::<u64>() {
         return whole.checked_mul(scale).ok_or_else(wanted);
     }
+    if scale == 1 {
+        return Err(wanted());
+    }
     let number: f64 = number.parse().map_err(|_| wanted())?;
     #[expect(
         clippy::cast_precision_loss,
@@ -86,6 +96,23 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         reason = "checked above"
     )]
     Ok(octets as u64)
+}
+
+/// Prints a number of octets so that [`parse_size`] reads it back: `64KiB`, `1500`.
+pub fn format_size_exactly(octets: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("TiB", 1 << 40),
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+    ];
+    match UNITS
+        .iter()
+        .find(|(_, unit)| octets > 0 && octets.is_multiple_of(*unit))
+    {
+        Some((name, unit)) => format!("{}{name}", octets / unit),
+        None => octets.to_string(),
+    }
 }
 
 /// Prints a number of octets for people: `1.5 MiB`.
@@ -137,6 +164,14 @@ pub fn percent_decode(text: &str) -> Vec<u8> {
         }
     }
     out
+}
+
+/// The place of the first `%` that no two hexadecimal digits follow.
+pub fn bare_percent(text: &str) -> Option<usize> {
+    text.match_indices('%').map(|(at, _)| at).find(|at| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        !digits.is_some_and(|digits| digits.iter().all(|digit| hex(*digit).is_some()))
+    })
 }
 
 fn hex(digit: u8) -> Option<u8> {

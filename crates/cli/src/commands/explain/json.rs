@@ -8,7 +8,6 @@ use wharf::socket::settings::Setting;
 use wharf::socket::stack::Layer;
 use wharf::socket::units::format_duration;
 
-use super::value;
 use crate::args::high::Relay;
 use crate::commands::relay::{Kind, workers};
 
@@ -144,7 +143,7 @@ impl ToldSetting {
     fn of(setting: &Setting) -> ToldSetting {
         ToldSetting {
             name: setting.spec.name,
-            value: value(setting),
+            value: setting.to_string(),
             source: setting.source.name(),
         }
     }

@@ -2,21 +2,25 @@
 //!
 //! `SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH][?QUERY][#OPTION[=VALUE],...]`, after RFC 3986 in
 //! spirit: what stands after `#` is for us and never sent.
-//! Here are the types; `parse.rs` reads and `print.rs` writes them, each the other's inverse.
-//! Not here: which layer takes which option, and opening (`stack.rs`, `endpoint.rs`).
+//! Here are the types; `parse/` reads and `print.rs` writes them, each the other's inverse.
+//! Not here: which layer takes which option, and opening (`stack/`, `endpoint.rs`).
 
+mod mask;
 mod parse;
 mod print;
+mod source;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
+use super::error::Error;
 use super::options::{Given, Secret};
 use super::scheme::{Catalog, Scheme};
+use source::Source;
 
-pub use print::mask_text;
+pub(super) use mask::{Text, mask};
 
 /// Whether an endpoint opens or listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,18 +32,19 @@ pub enum Role {
 }
 
 /// A parsed address. Compares by meaning, not by spelling.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Address {
-    pub(super) catalog: Catalog,
-    /// As typed, with secrets.
-    pub(super) text: Arc<str>,
+    catalog: Catalog,
+    source: Source,
+    /// The scheme without `-listen`: in lower case, aliases resolved, names of whole stacks kept.
+    scheme: String,
     /// Every layer, top first, implied ones included.
-    pub(super) layers: Vec<&'static Scheme>,
+    layers: Vec<&'static Scheme>,
     /// How many of them, from the top, the typed scheme names.
-    pub(super) typed: usize,
-    pub(super) role: Role,
-    pub(super) locator: Locator,
-    pub(super) options: Vec<Given>,
+    typed: usize,
+    role: Role,
+    locator: Locator,
+    options: Vec<Given>,
 }
 
 /// What follows the scheme.
@@ -176,6 +181,11 @@ impl Address {
         }
     }
 
+    /// The same error, pointing at what was typed at `offset` of this address.
+    pub(super) fn point(&self, error: Error, offset: usize) -> Error {
+        self.source.point(error, offset)
+    }
+
     /// The word after the scheme.
     pub fn name(&self) -> Option<&str> {
         match &self.locator {
@@ -200,3 +210,9 @@ impl PartialEq for Address {
 }
 
 impl Eq for Address {}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
+    }
+}

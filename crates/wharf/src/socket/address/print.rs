@@ -2,15 +2,13 @@
 
 use std::fmt;
 
+use super::mask::{MASK, Text, mask};
+use super::parse::spanned;
 use super::{Address, Authority, Host, Locator, Port, Role};
+use crate::socket::info::Info;
 use crate::socket::options::{Given, GivenValue, OptionKind};
-use crate::socket::units::percent_encode;
-
-/// What stands for a secret.
-const MASK: &str = "***";
-
-/// What would end or split an option value.
-const OPTION_RESERVED: &[u8] = b",#[]:";
+use crate::socket::scheme::Shape;
+use crate::socket::units::{bare_percent, percent_encode};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Secrets {
@@ -31,6 +29,10 @@ impl fmt::Display for Host {
             Host::Name(name) => f.write_str(name),
             Host::V4(address) => address.fmt(f),
             Host::V6(address, None) => write!(f, "[{address}]"),
+            // A zone that begins with 25 would read as an encoded percent sign.
+            Host::V6(address, Some(zone)) if zone.starts_with("25") && zone.len() > 2 => {
+                write!(f, "[{address}%25{zone}]")
+            }
             Host::V6(address, Some(zone)) => write!(f, "[{address}%{zone}]"),
         }
     }
@@ -55,49 +57,80 @@ impl Address {
     }
 
     fn write(&self, f: &mut impl fmt::Write, secrets: Secrets) -> fmt::Result {
-        let names: Vec<&str> = self
-            .layers
-            .iter()
-            .take(self.typed)
-            .map(|l| l.name)
-            .collect();
-        f.write_str(&names.join("+"))?;
+        f.write_str(&self.scheme)?;
         if self.role == Role::Server {
             f.write_str("-listen")?;
         }
-        let is_command = match &self.locator {
-            Locator::Command(_) => true,
-            Locator::Nothing => self
-                .ground()
-                .is_some_and(|g| matches!(g.shape, crate::socket::scheme::Shape::Command { .. })),
-            _ => false,
-        };
+        let is_command = self
+            .ground()
+            .is_some_and(|ground| matches!(ground.shape, Shape::Command { .. }));
         if is_command {
-            self.write_options(f, secrets)?;
+            self.write_options(f, secrets, b",#:")?;
         }
         f.write_char(':')?;
         match &self.locator {
-            Locator::Authority(authority) => write_authority(f, authority, secrets)?,
-            // A path that begins with // would read as an authority.
-            Locator::Path(path) => match path.strip_prefix(b"//") {
-                Some(rest) => write!(f, "/%2F{}", percent_encode(rest, b"#[]"))?,
-                None => f.write_str(&percent_encode(path, b"#[]"))?,
-            },
-            Locator::Name(name) => match name.strip_prefix("//") {
-                Some(rest) => write!(f, "%2F%2F{}", percent_encode(rest.as_bytes(), b"#[]"))?,
-                None => f.write_str(&percent_encode(name.as_bytes(), b"#[]"))?,
-            },
+            Locator::Authority(authority) => self.write_authority(f, authority, secrets)?,
+            Locator::Path(path) => write_local(f, path)?,
+            Locator::Name(name) => write_local(f, name.as_bytes())?,
             Locator::Command(command) => f.write_str(command)?,
             Locator::Nothing => {}
         }
         if is_command {
             Ok(())
         } else {
-            self.write_options(f, secrets)
+            self.write_options(f, secrets, b",#")
         }
     }
 
-    fn write_options(&self, f: &mut impl fmt::Write, secrets: Secrets) -> fmt::Result {
+    fn write_authority(
+        &self,
+        f: &mut impl fmt::Write,
+        authority: &Authority,
+        secrets: Secrets,
+    ) -> fmt::Result {
+        f.write_str("//")?;
+        if let Some(user) = &authority.user {
+            f.write_str(&encode(user.as_bytes(), b":@/?#[]"))?;
+            if let Some(password) = &authority.password {
+                f.write_char(':')?;
+                match secrets {
+                    Secrets::Masked => f.write_str(MASK)?,
+                    Secrets::Shown => {
+                        f.write_str(&encode(password.expose().as_bytes(), b"@/?#[]"))?;
+                    }
+                }
+            }
+            f.write_char('@')?;
+        }
+        match &authority.host {
+            Host::Name(name) => f.write_str(&encode(name.as_bytes(), b":@/?#[]"))?,
+            host => write!(f, "{host}")?,
+        }
+        // What the scheme implies is not said.
+        let implied = self.catalog.implied_port(&self.layers).map(Port::Number);
+        if let Some(port) = authority
+            .port
+            .as_ref()
+            .filter(|p| implied.as_ref() != Some(p))
+        {
+            write!(f, ":{port}")?;
+        }
+        if let Some(path) = &authority.path {
+            f.write_str(path)?;
+        }
+        if let Some(query) = &authority.query {
+            write!(f, "?{query}")?;
+        }
+        Ok(())
+    }
+
+    /// `reserved` is what would end an option or split it.
+    fn write_options(
+        &self,
+        f: &mut impl fmt::Write,
+        secrets: Secrets,
+        reserved: &[u8],
+    ) -> fmt::Result {
         for (n, option) in self.options.iter().enumerate() {
             f.write_char(if n == 0 { '#' } else { ',' })?;
             match &option.layer {
@@ -108,36 +141,22 @@ impl Address {
             f.write_str(&option.name)?;
             if let Some(value) = &option.value {
                 f.write_char('=')?;
-                self.write_value(f, option, value, secrets)?;
+                match (secrets, self.kind_of(option)) {
+                    (Secrets::Masked, Some(OptionKind::Secret)) => f.write_str(MASK)?,
+                    (Secrets::Masked, Some(OptionKind::Address)) => {
+                        self.write_masked_address(f, value.text())?;
+                    }
+                    _ => write_value(f, value, reserved)?,
+                }
             }
         }
         Ok(())
     }
 
-    fn write_value(
-        &self,
-        f: &mut impl fmt::Write,
-        option: &Given,
-        value: &GivenValue,
-        secrets: Secrets,
-    ) -> fmt::Result {
-        if secrets == Secrets::Masked {
-            match self.kind_of(option) {
-                Some(OptionKind::Secret) => return f.write_str(MASK),
-                Some(OptionKind::Address) => {
-                    return match Address::parse(value.text(), &self.catalog) {
-                        Ok(inner) => write!(f, "[{inner}]"),
-                        Err(_) => write!(f, "[{}]", mask_text(value.text(), 0).0),
-                    };
-                }
-                _ => {}
-            }
-        }
-        match value {
-            GivenValue::Plain(text) => {
-                f.write_str(&percent_encode(text.as_bytes(), OPTION_RESERVED))
-            }
-            GivenValue::Bracketed(text) => write!(f, "[{text}]"),
+    fn write_masked_address(&self, f: &mut impl fmt::Write, text: &str) -> fmt::Result {
+        match Address::parse(text, &self.catalog) {
+            Ok(inner) => write!(f, "[{inner}]"),
+            Err(_) => write!(f, "[{}]", mask(text, 0, &self.catalog, Text::Mistyped).0),
         }
     }
 
@@ -150,62 +169,95 @@ impl Address {
     }
 }
 
-fn write_authority(f: &mut impl fmt::Write, a: &Authority, secrets: Secrets) -> fmt::Result {
-    f.write_str("//")?;
-    if let Some(user) = &a.user {
-        f.write_str(&percent_encode(user.as_bytes(), b":@/?#[]"))?;
-        if let Some(password) = &a.password {
-            f.write_char(':')?;
-            match secrets {
-                Secrets::Masked => f.write_str(MASK)?,
-                Secrets::Shown => {
-                    f.write_str(&percent_encode(password.expose().as_bytes(), b"@/?#[]"))?;
-                }
-            }
-        }
-        f.write_char('@')?;
+/// A path or a word. What begins with `//` would read as an authority.
+fn write_local(f: &mut impl fmt::Write, octets: &[u8]) -> fmt::Result {
+    match octets.strip_prefix(b"//") {
+        Some(rest) => write!(f, "/%2F{}", encode(rest, b"#[]")),
+        None => f.write_str(&encode(octets, b"#[]")),
     }
-    match &a.host {
-        Host::Name(name) => f.write_str(&percent_encode(name.as_bytes(), b":@/?#[]{"))?,
-        host => write!(f, "{host}")?,
-    }
-    if let Some(port) = &a.port {
-        write!(f, ":{port}")?;
-    }
-    if let Some(path) = &a.path {
-        f.write_str(path)?;
-    }
-    if let Some(query) = &a.query {
-        write!(f, "?{query}")?;
-    }
-    Ok(())
 }
 
-/// Masks what looks like a password in a text that could not be parsed, and moves `offset` along.
-pub fn mask_text(text: &str, offset: usize) -> (String, usize) {
-    let Some(start) = text.find("://").map(|at| at + 3) else {
-        return (text.to_owned(), offset);
+fn write_value(f: &mut impl fmt::Write, value: &GivenValue, reserved: &[u8]) -> fmt::Result {
+    let text = match value {
+        GivenValue::Bracketed(text) => return write!(f, "[{text}]"),
+        GivenValue::Plain(text) => text,
     };
-    let rest = text.get(start..).unwrap_or_default();
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let info = rest.get(..end).and_then(|authority| authority.rfind('@'));
-    let Some((info_end, colon)) = info.and_then(|at| {
-        rest.get(..at)
-            .and_then(|i| i.find(':'))
-            .map(|colon| (at, colon))
-    }) else {
-        return (text.to_owned(), offset);
-    };
-    let (from, to) = (start + colon + 1, start + info_end);
-    let masked = format!(
-        "{}{MASK}{}",
-        text.get(..from).unwrap_or_default(),
-        text.get(to..).unwrap_or_default()
-    );
-    let offset = match offset {
-        at if at <= from => at,
-        at if at < to => from,
-        at => at - (to - from) + MASK.len(),
-    };
-    (masked, offset)
+    if !is_balanced(text) || spanned(text).is_some() {
+        let reserved = [reserved, b"[]"].concat();
+        return f.write_str(&encode_value(text, &reserved));
+    }
+    // Inside of brackets, as in [::1]:80, nothing is reserved.
+    let mut rest = text.as_str();
+    while let Some(open) = rest.find('[') {
+        let (outside, tail) = rest.split_at_checked(open).unwrap_or((rest, ""));
+        let inside = tail.get(..closing(tail)).unwrap_or(tail);
+        f.write_str(&encode_value(outside, reserved))?;
+        f.write_str(&encode_value(inside, b""))?;
+        rest = tail.get(inside.len()..).unwrap_or_default();
+    }
+    f.write_str(&encode_value(rest, reserved))
+}
+
+/// Encodes a value, in which a `%` that no two hexadecimal digits follow is itself.
+fn encode_value(text: &str, reserved: &[u8]) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = bare_percent(rest) {
+        let (before, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(&encode(before.as_bytes(), reserved));
+        out.push('%');
+        rest = tail.get(1..).unwrap_or_default();
+    }
+    out.push_str(&encode(rest.as_bytes(), reserved));
+    out
+}
+
+/// Percent-encodes what cannot stand for itself; letters of any script stay readable. What would be
+/// a variable of a template is not one here.
+fn encode(octets: &[u8], reserved: &[u8]) -> String {
+    let mut out = String::new();
+    for chunk in octets.utf8_chunks() {
+        let mut rest = chunk.valid();
+        while let Some(c) = rest.chars().next() {
+            let (character, tail) = rest.split_at_checked(c.len_utf8()).unwrap_or((rest, ""));
+            let is_readable = !c.is_ascii() && c.is_alphanumeric();
+            if is_readable {
+                out.push(c);
+            } else if Info::variable_at(rest).is_some() {
+                out.push_str("%7B");
+            } else {
+                out.push_str(&percent_encode(character.as_bytes(), reserved));
+            }
+            rest = tail;
+        }
+        out.push_str(&percent_encode(chunk.invalid(), b""));
+    }
+    out
+}
+
+fn is_balanced(text: &str) -> bool {
+    let mut open = 0usize;
+    text.chars().all(|c| {
+        match c {
+            '[' => open += 1,
+            ']' if open == 0 => return false,
+            ']' => open -= 1,
+            _ => {}
+        }
+        true
+    }) && open == 0
+}
+
+/// The length of the bracketed text that `text` begins with, brackets included.
+fn closing(text: &str) -> usize {
+    let mut open = 0usize;
+    let close = text.find(|c: char| {
+        match c {
+            '[' => open += 1,
+            ']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open == 0
+    });
+    close.map_or(text.len(), |at| at + 1)
 }

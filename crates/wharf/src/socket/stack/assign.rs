@@ -5,132 +5,223 @@
 //! the layer.
 
 use super::GENERAL;
-use crate::socket::address::{Address, Role, mask_text};
+use crate::socket::address::{Address, Role};
 use crate::socket::error::{Error, Result};
-use crate::socket::options::{Given, OptionSpec};
-use crate::socket::settings::Settings;
+use crate::socket::options::{Given, GivenValue, OptionKind, OptionSpec};
+use crate::socket::scheme::Scheme;
+use crate::socket::settings::{self, Settings, Value};
 use crate::socket::units::nearest;
 
+/// What each layer is told, top first, and what the stack itself sees to.
+pub(super) struct Assigned {
+    pub(super) layers: Vec<(Role, Settings)>,
+    pub(super) general: Settings,
+}
+
+/// Who takes an option.
+#[derive(Clone, Copy)]
+enum Taker {
+    Stack,
+    Layer(usize),
+}
+
 /// Gives each layer its options, and the stack its own.
-pub(super) fn distribute(address: &Address) -> Result<(Vec<Settings>, Settings)> {
-    let layers = address.layers();
-    let mut all: Vec<Settings> = layers.iter().map(|_| Settings::default()).collect();
-    let mut general = Settings::default();
-    let wrong = |given: &Given, error: Error| {
-        let (text, offset) = mask_text(&address.text, given.offset);
-        error.pointing(text, offset)
-    };
+///
+/// # Errors
+/// Kind `Usage`, pointing at the option or its value.
+pub(super) fn distribute(address: &Address) -> Result<Assigned> {
+    let mut taken = Vec::new();
     for given in address.options() {
-        let takers = takers(address, given).map_err(|e| wrong(given, e))?;
-        let (settings, spec) = match takers {
-            Taker::General(spec) => (&mut general, spec),
-            Taker::Layer(n, spec) => match all.get_mut(n) {
-                Some(settings) => (settings, spec),
+        let point = |error| address.point(error, given.offset);
+        let (taker, spec) = taker(address, given).map_err(point)?;
+        let nested = |_: &str| address.parse_nested(given);
+        let value = settings::check(spec, given.value.as_ref(), &nested)
+            .map_err(|error| point_at_value(address, given, error))?;
+        taken.push((given, taker, spec, value));
+    }
+    let mut assigned = Assigned {
+        layers: vec![(address.role(), Settings::default()); address.layers().len()],
+        general: Settings::default(),
+    };
+    // The role of a layer decides which of its other options mean something.
+    for (_, taker, spec, value) in &taken {
+        if let (Taker::Layer(n), "role", Value::Text(role)) = (taker, spec.name, value)
+            && let Some((own, _)) = assigned.layers.get_mut(*n)
+        {
+            *own = match role.as_str() {
+                "server" => Role::Server,
+                _ => Role::Client,
+            };
+        }
+    }
+    for (given, taker, spec, value) in taken {
+        let point = |error| address.point(error, given.offset);
+        let (role, settings) = match taker {
+            Taker::Stack => (address.role(), &mut assigned.general),
+            Taker::Layer(n) => match assigned.layers.get_mut(n) {
+                Some((role, settings)) => (*role, settings),
                 None => continue,
             },
         };
-        if !spec.roles.has(address.role()) {
-            let (side, other) = match address.role() {
-                Role::Client => ("opens", "listens"),
-                Role::Server => ("listens", "opens"),
-            };
-            return Err(wrong(
-                given,
-                Error::usage(format!(
-                    "{} means something only where an endpoint {other}, and this one {side}",
-                    spec.name
-                )),
-            ));
+        if !spec.roles.has(role) {
+            return Err(point(unfit(spec, role)));
         }
-        settings
-            .give(spec, given.value.as_ref())
-            .map_err(|e| wrong(given, e))?;
+        settings.give(spec, value).map_err(point)?;
     }
-    for (settings, scheme) in all.iter_mut().zip(layers) {
-        for spec in scheme.specs().filter(|spec| spec.roles.has(address.role())) {
+    for ((role, settings), scheme) in assigned.layers.iter_mut().zip(address.layers()) {
+        for spec in scheme.specs().filter(|spec| spec.roles.has(*role)) {
             settings.fill(spec)?;
         }
     }
     for spec in GENERAL.iter().filter(|spec| spec.roles.has(address.role())) {
-        general.fill(spec)?;
+        assigned.general.fill(spec)?;
     }
-    Ok((all, general))
+    Ok(assigned)
 }
 
-enum Taker {
-    General(&'static OptionSpec),
-    Layer(usize, &'static OptionSpec),
+/// An error in a nested address points into it already.
+fn point_at_value(address: &Address, given: &Given, error: Error) -> Error {
+    match error.pointer() {
+        Some(_) => error,
+        None if given.value.is_none() => address.point(error, given.offset),
+        None => address.point(error, given.value_at),
+    }
+}
+
+fn unfit(spec: &OptionSpec, role: Role) -> Error {
+    let (this, other) = match role {
+        Role::Client => ("opens", "listens"),
+        Role::Server => ("listens", "opens"),
+    };
+    Error::usage(format!(
+        "{} is for a side that {other}, and this one {this}",
+        spec.name
+    ))
 }
 
 /// Finds the one layer that takes an option.
-fn takers(address: &Address, given: &Given) -> Result<Taker> {
-    let layers = address.layers();
+fn taker(address: &Address, given: &Given) -> Result<(Taker, &'static OptionSpec)> {
     let name = given.name.as_str();
-    let mut found: Vec<(usize, &'static OptionSpec)> = Vec::new();
-    let mut seen = 0usize;
-    for (n, scheme) in layers.iter().enumerate() {
-        if let Some((layer, index)) = &given.layer {
-            if scheme.name != layer && !scheme.aliases.contains(&layer.as_str()) {
-                continue;
-            }
-            seen += 1;
-            // Counted from the top: tls[0] is the upper of two.
-            if index.is_some_and(|index| index + 1 != seen) {
-                continue;
-            }
-        }
-        if let Some(spec) = scheme.spec(name) {
-            found.push((n, spec));
-        }
-    }
-    let typed = layers.iter().map(|l| l.name).collect::<Vec<_>>().join("+");
-    match found.as_slice() {
-        [(n, spec)] => return Ok(Taker::Layer(*n, spec)),
-        [] => {}
-        many => {
-            let ways: Vec<String> = many
-                .iter()
-                .filter_map(|(n, _)| layers.get(*n))
-                .enumerate()
-                .map(|(k, layer)| {
-                    let twice = layers.iter().filter(|l| l.name == layer.name).count() > 1;
-                    let index = if twice {
-                        format!("[{k}]")
-                    } else {
-                        String::new()
-                    };
-                    format!("{}{index}.{name}", layer.name)
-                })
-                .collect();
-            return Err(
-                Error::usage(format!("{name} could belong to several layers of {typed}"))
-                    .hint(format!("say which: {}", ways.join(" or "))),
-            );
-        }
-    }
-    if given.layer.is_none()
-        && let Some(spec) = GENERAL.iter().find(|spec| spec.name == name)
-    {
-        return Ok(Taker::General(spec));
-    }
-    if let Some((layer, _)) = &given.layer
-        && seen == 0
-    {
-        return Err(Error::usage(format!(
-            "there is no layer {layer} in {typed}"
-        )));
-    }
-    let error = Error::usage(format!("no layer of {typed} has an option {name}"));
-    let known: Vec<&str> = layers
+    let meant = meant_layers(address, given)?;
+    let takers: Vec<(usize, &'static OptionSpec)> = meant
         .iter()
-        .flat_map(|scheme| scheme.specs())
-        .chain(GENERAL)
-        .filter(|spec| spec.roles.has(address.role()))
-        .map(|spec| spec.name)
+        .filter_map(|(n, scheme)| Some((*n, scheme.spec(name)?)))
         .collect();
-    let top = layers.first().map_or("", |l| l.name);
-    Err(match nearest(name, known) {
-        Some(near) => error.hint(format!("did you mean {near}?")),
-        None => error.hint(format!("wharf endpoints {top} lists its options")),
-    })
+    match takers.as_slice() {
+        [(n, spec)] => return Ok((Taker::Layer(*n), spec)),
+        [] => {}
+        several => {
+            let ways: Vec<String> = several
+                .iter()
+                .map(|(n, _)| format!("{}.{name}", layer_name(address, *n)))
+                .collect();
+            let reason = format!("several layers of {} have an option {name}", stack(address));
+            return Err(Error::usage(reason).hint(ways.join(" or ")));
+        }
+    }
+    let general = GENERAL.iter().filter(|_| given.layer.is_none());
+    if let Some(spec) = general.clone().find(|spec| spec.name == name) {
+        return Ok((Taker::Stack, spec));
+    }
+    let known = meant
+        .iter()
+        .flat_map(|(_, scheme)| scheme.specs())
+        .chain(general);
+    Err(unknown(address, given, &meant, known))
+}
+
+/// The layers that may take an option: all, or the one that is named before its dot.
+fn meant_layers(address: &Address, given: &Given) -> Result<Vec<(usize, &'static Scheme)>> {
+    let all = address.layers().iter().copied().enumerate();
+    let Some((layer, index)) = &given.layer else {
+        return Ok(all.collect());
+    };
+    let mut named: Vec<_> = all
+        .filter(|(_, s)| s.name == layer || s.aliases.contains(&layer.as_str()))
+        .collect();
+    if named.is_empty() {
+        let error = Error::usage(format!("there is no layer {layer} in {}", stack(address)));
+        return Err(error.hint(format!("{}.{}", layer_name(address, 0), given.name)));
+    }
+    let Some(index) = index else {
+        return Ok(named);
+    };
+    // Counted from the top: tls[0] is the upper of two.
+    let last = named.len() - 1;
+    if *index > last {
+        let reason = format!("there is no layer {layer}[{index}] in {}", stack(address));
+        return Err(Error::usage(reason).hint(format!("{layer}[{last}].{}", given.name)));
+    }
+    Ok(vec![named.swap_remove(*index)])
+}
+
+/// How an option names its layer, the number included where there are several of that name.
+fn layer_name(address: &Address, n: usize) -> String {
+    let layers = address.layers();
+    let Some(layer) = layers.get(n) else {
+        return String::new();
+    };
+    let same = |layers: &[&Scheme]| layers.iter().filter(|l| l.name == layer.name).count();
+    match same(layers) {
+        1 => layer.name.to_owned(),
+        _ => format!(
+            "{}[{}]",
+            layer.name,
+            same(layers.get(..n).unwrap_or_default())
+        ),
+    }
+}
+
+fn stack(address: &Address) -> String {
+    let names: Vec<&str> = address.layers().iter().map(|layer| layer.name).collect();
+    names.join("+")
+}
+
+/// Nobody takes it: says what is near.
+fn unknown(
+    address: &Address,
+    given: &Given,
+    meant: &[(usize, &'static Scheme)],
+    known: impl Iterator<Item = &'static OptionSpec>,
+) -> Error {
+    let name = given.name.as_str();
+    let error = Error::usage(match meant {
+        [(_, only)] => format!("{} has no option {name}", only.name),
+        _ => format!("no layer of {} has an option {name}", stack(address)),
+    });
+    if let Some(list) = list_before(address, given) {
+        return error.hint(list);
+    }
+    if let Some(near) = nearest(name, known.map(|spec| spec.name)) {
+        return error.hint(format!("did you mean {near}?"));
+    }
+    let others: Vec<&str> = address
+        .catalog()
+        .schemes
+        .iter()
+        .filter(|scheme| scheme.spec(name).is_some())
+        .map(|scheme| scheme.name)
+        .collect();
+    match others.as_slice() {
+        [] => {
+            let top = meant.first().map_or("", |(_, scheme)| scheme.name);
+            error.hint(format!("wharf endpoints {top}, which lists its options"))
+        }
+        [first, ..] => error.hint(format!(
+            "wharf endpoints {first}, which has an option {name}"
+        )),
+    }
+}
+
+/// What was perhaps meant as the next item of the list that stands before it: `alpn=a,b`.
+fn list_before(address: &Address, given: &Given) -> Option<String> {
+    let options = address.options();
+    let n = options.iter().position(|o| o.offset == given.offset)?;
+    let before = options.get(n.checked_sub(1)?)?;
+    let (_, spec) = taker(address, before).ok()?;
+    let (Some(GivenValue::Plain(first)), None) = (&before.value, &given.value) else {
+        return None;
+    };
+    let is_list = spec.kind == OptionKind::List;
+    is_list.then(|| format!("{}=[{first},{}]", before.name, given.name))
 }

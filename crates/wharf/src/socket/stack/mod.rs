@@ -17,11 +17,13 @@ use super::env::{Cx, Env};
 use super::error::{Error, Op, Result};
 use super::info::Info;
 use super::listener::{Asked, GroundListener};
+use super::log::Level;
 use super::net::Net;
 use super::options::{OptionKind, OptionSpec};
 use super::scheme::{Build, Parts, Scheme, StandsOn};
 use super::settings::Settings;
 use super::units::percent_encode;
+use assign::Assigned;
 
 /// The lowest layer of a stack: it opens something by itself.
 pub trait Ground: Send + Sync {
@@ -90,6 +92,7 @@ pub struct Stack {
     wraps: Vec<(&'static Scheme, Arc<dyn Wrap>)>,
     via: Option<Net>,
     general: Settings,
+    unheard_user: Option<String>,
 }
 
 /// Options that every endpoint takes, because the stack itself sees to them.
@@ -140,22 +143,22 @@ impl Stack {
     /// # Errors
     /// Kind `Usage`: an option that no layer knows, that two know, or whose value is wrong.
     pub fn build(address: &Address) -> Result<Stack> {
-        let (mut all, general) = assign::distribute(address)?;
-        let mut layers = Vec::new();
-        for (n, scheme) in address.layers().iter().copied().enumerate() {
-            let settings = all.get_mut(n).map(std::mem::take).unwrap_or_default();
-            let role = match settings.text("role") {
-                Some("server") => Role::Server,
-                Some("client") => Role::Client,
-                _ => address.role(),
-            };
-            layers.push(Layer {
+        let Assigned {
+            layers: assigned,
+            general,
+        } = assign::distribute(address)?;
+        let layers: Vec<Layer> = address
+            .layers()
+            .iter()
+            .zip(assigned)
+            .enumerate()
+            .map(|(n, (scheme, (role, settings)))| Layer {
                 scheme,
                 implied: n >= address.typed_layers(),
                 role,
                 settings,
-            });
-        }
+            })
+            .collect();
         let mut bottom = None;
         let mut wraps = Vec::new();
         let mut via = None;
@@ -171,8 +174,8 @@ impl Stack {
                 settings,
                 role: *role,
             };
-            if let Some(text) = place(settings)? {
-                via = Some(net_of(&text, address)?);
+            if let Some(place) = place(settings, address)? {
+                via = Some(net_of(&place)?);
             }
             let built = match scheme.build {
                 Build::Ground(build) => build(&parts).map(|g| bottom = Some(Bottom::Ground(g))),
@@ -190,6 +193,7 @@ impl Stack {
             wraps,
             via,
             general,
+            unheard_user: unheard_user(address),
         })
     }
 
@@ -221,6 +225,11 @@ impl Stack {
             Bottom::Net(net) => Some(net),
             Bottom::Ground(_) => None,
         }
+    }
+
+    /// What is to be said of a user and a password that are typed in vain.
+    pub fn unheard_user(&self) -> Option<&str> {
+        self.unheard_user.as_deref()
     }
 
     fn ground(&self) -> Result<&dyn Ground> {
@@ -301,6 +310,9 @@ impl Stack {
     }
 
     async fn prepare(&self, count: usize, cx: Cx<'_>) -> Result<()> {
+        if let Some(text) = &self.unheard_user {
+            cx.say(Level::Warn, text);
+        }
         for (scheme, wrap) in self.wraps.iter().take(count) {
             let prepared = wrap.prepare(cx).await;
             prepared.map_err(|e| e.at(cx.at, Some(scheme.name)))?;
@@ -389,29 +401,45 @@ fn check_kind(upper: &Scheme, lower: &Channel) -> Result<()> {
     )))
 }
 
+/// What is to be said of a user whom no layer would name to its peer.
+fn unheard_user(address: &Address) -> Option<String> {
+    address.authority()?.user.as_ref()?;
+    if address.layers().iter().any(|layer| layer.has_users()) {
+        return None;
+    }
+    let top = address.layers().first()?.name;
+    Some(format!(
+        "{top} has no users: nobody is told the user or the password"
+    ))
+}
+
 /// The address of the place where a layer opens its sockets, if its options say one.
-fn place(settings: &Settings) -> Result<Option<String>> {
-    match (settings.text(VIA.name), settings.text(NETNS.name)) {
-        (Some(_), Some(_)) => Err(Error::usage(
-            "via and netns both say where sockets are opened",
-        )),
-        (Some(via), None) => Ok(Some(via.to_owned())),
-        (None, Some(name)) => Ok(Some(format!(
-            "netns://{}",
-            percent_encode(name.as_bytes(), b"?#[]@:")
-        ))),
+fn place(settings: &Settings, outer: &Address) -> Result<Option<Address>> {
+    match (settings.address(VIA.name), settings.text(NETNS.name)) {
+        (Some(_), Some(_)) => {
+            let error = Error::usage("via and netns both say where sockets are opened");
+            let second = outer
+                .options()
+                .iter()
+                .rfind(|o| [VIA.name, NETNS.name].contains(&&*o.name));
+            Err(outer.point(error, second.map_or(0, |option| option.offset)))
+        }
+        (Some(via), None) => Ok(Some(via.clone())),
+        (None, Some(name)) => {
+            let text = format!("netns://{}", percent_encode(name.as_bytes(), b"?#[]@:"));
+            Address::parse(&text, outer.catalog()).map(Some)
+        }
         (None, None) => Ok(None),
     }
 }
 
-/// Builds the place that a `via=` names. Chains nest: the inner address may have a `via=` too.
-fn net_of(text: &str, outer: &Address) -> Result<Net> {
-    let inner = Address::parse(text, &outer.catalog)?;
-    let stack = Stack::build(&inner)?;
+/// Builds the place that an address names. Chains nest: it may have a `via=` of its own.
+fn net_of(place: &Address) -> Result<Net> {
+    let stack = Stack::build(place)?;
     stack.net().cloned().ok_or_else(|| {
-        Error::usage(format!(
-            "{inner} is an endpoint, not a place to open sockets in"
-        ))
-        .hint("via=[netns://NAME] opens them in a network namespace")
+        let reason = format!("{place} is an endpoint, not a place to open sockets in");
+        let error =
+            Error::usage(reason).hint("via=[netns://NAME] opens them in a network namespace");
+        place.point(error, 0)
     })
 }

@@ -3,72 +3,68 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::piece::Piece;
-use super::{Parser, Role, bracketed};
+use super::{Parser, Role, Stacked};
+use crate::socket::address::mask::cut_password;
 use crate::socket::address::{Authority, Host, Locator, Port};
-use crate::socket::error::Result;
+use crate::socket::error::{Error, Result};
 use crate::socket::info::Info;
 use crate::socket::options::Secret;
-use crate::socket::scheme::{PortRule, Scheme, Shape};
-use crate::socket::units::percent_decode;
+use crate::socket::scheme::{PortRule, Scheme};
+use crate::socket::units::nearest;
+
+/// A host and its port, with the text of the port for errors.
+struct Place<'p> {
+    host: Host,
+    port: Option<Port>,
+    /// From the colon on.
+    port_text: Piece<'p>,
+}
 
 impl Parser<'_> {
-    /// `[user[:password]@]host[:port][/path][?query]`.
+    /// `[user[:password]@]host[:port][/path][?query]`. `rule` is what the ground says of ports.
     pub(super) fn authority(
         &self,
-        layers: &[&'static Scheme],
-        role: Role,
+        stack: &Stacked,
         rule: PortRule,
         body: Piece<'_>,
     ) -> Result<Locator> {
         let (authority, tail) = body.split_at_first(&['/', '?']);
         let (user, password, place) = self.user_info(authority)?;
-        let (host, port) = self.host_port(place)?;
+        let is_path = stack.layers.last().is_some_and(|ground| ground.is_local());
+        let Place {
+            host,
+            port,
+            port_text,
+        } = self.host_port(place, is_path)?;
         let (path, query) = tail.split_at_first(&['?']);
-        let owner = layers.iter().any(|l| l.owns_path);
-        let top = layers.first().map_or("", |l| l.name);
+        let owner = stack.layers.iter().any(|layer| layer.owns_path);
         // A lone trailing slash is what browsers and habits add: it says nothing.
         let has_path = !matches!(path.text, "" | "/") || !query.text.is_empty();
         if has_path && !owner {
-            return Err(self
-                .wrong(tail.at, format!("{top} has no path"))
-                .hint("an address ends after the port; options begin with #"));
+            let error = self.wrong(tail.at, format!("{} has no path", stack.top()));
+            return Err(self.offer(error, tail.at..tail.end(), ""));
         }
-        let host = match (host, role) {
-            (Host::Missing, Role::Server) => Host::V4(Ipv4Addr::LOCALHOST),
+        let host = match (host, stack.role) {
+            (Host::Missing, Role::Server) if !is_path => Host::V4(Ipv4Addr::LOCALHOST),
             // A ground that owns the path may be all path: netns:///run/netns/blue.
             (Host::Missing, Role::Client)
-                if has_path && layers.last().is_some_and(|ground| ground.owns_path) =>
+                if !(is_path || has_path && owns_path(stack.layers.last())) =>
             {
-                Host::Missing
-            }
-            (Host::Missing, Role::Client) => {
-                return Err(self.wrong(place.at, "a host is missing").hint(format!(
-                    "to listen: {top}-listen://{0}, to reach this machine: {top}://localhost{0}",
-                    place.text
-                )));
+                return Err(self.host_missing(stack, place, port_text));
             }
             (host, _) => host,
         };
-        let implied = layers.iter().find_map(|layer| match layer.shape {
-            Shape::Authority {
-                port: PortRule::Default(port),
-            } => Some(Port::Number(port)),
-            _ => None,
-        });
+        let implied = self.catalog.implied_port(&stack.layers).map(Port::Number);
         let port = match (port, rule) {
             (Some(_), PortRule::Absent) => {
-                return Err(self.wrong(place.end(), format!("{top} has no ports")));
+                let error = self.wrong(port_text.at, format!("{} has no ports", stack.top()));
+                return Err(self.offer(error, port_text.at..port_text.end(), ""));
             }
-            (None, PortRule::Required) => match implied.or_else(|| self.shorthand_port()) {
-                Some(port) => Some(port),
-                None => {
-                    return Err(self.wrong(place.end(), "a port is missing").hint(format!(
-                        "{}:PORT",
-                        self.text.get(..place.end()).unwrap_or_default()
-                    )));
-                }
-            },
-            (None, PortRule::Default(port)) => Some(Port::Number(port)),
+            (None, PortRule::Absent) => None,
+            (None, PortRule::Required) if implied.is_none() => {
+                return Err(self.port_missing(stack.role, place));
+            }
+            (None, _) => implied,
             (port, _) => port,
         };
         Ok(Locator::Authority(Authority {
@@ -81,13 +77,40 @@ impl Parser<'_> {
         }))
     }
 
-    pub(super) fn shorthand_port(&self) -> Option<Port> {
-        let word = self.text.split("://").next()?;
-        let word = word.strip_suffix("-listen").unwrap_or(word);
-        self.catalog.shorthand(word)?.port.map(Port::Number)
+    fn host_missing(&self, stack: &Stacked, place: Piece<'_>, port: Piece<'_>) -> Error {
+        let error = self.wrong(place.at, "a host is missing");
+        let ground = stack.layers.last();
+        let reach = self.instead(place.at..place.at, "localhost");
+        let scheme = place.at.saturating_sub("://".len());
+        let listens = ground.is_some_and(|ground| ground.roles.has(Role::Server));
+        let listen = self
+            .instead(scheme..scheme, "-listen")
+            .filter(|_| listens && !port.text.is_empty());
+        match (listen, reach) {
+            (Some(listen), Some(reach)) => {
+                error.hint(format!("{listen} to listen, {reach} to reach this machine"))
+            }
+            (_, Some(reach)) => error.hint(reach),
+            _ => error.hint(ground.map_or("", |ground| ground.example)),
+        }
     }
 
-    pub(super) fn user_info<'p>(
+    fn port_missing(&self, role: Role, place: Piece<'_>) -> Error {
+        let error = self.wrong(place.end(), "a port is missing");
+        let text = place.text;
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            let host = match role {
+                Role::Server => "",
+                Role::Client => "localhost",
+            };
+            return self.offer(error, place.at..place.end(), &format!("{host}:{text}"));
+        }
+        let colon = if text.ends_with(':') { "" } else { ":" };
+        self.offer(error, place.end()..place.end(), &format!("{colon}PORT"))
+    }
+
+    /// User info ends at the last `@`, the user at its first `:`.
+    fn user_info<'p>(
         &self,
         authority: Piece<'p>,
     ) -> Result<(Option<String>, Option<Secret>, Piece<'p>)> {
@@ -95,116 +118,201 @@ impl Parser<'_> {
             return Ok((None, None, authority));
         };
         let (info, rest) = authority.split_at(end);
-        let decode = |text: &str| {
-            String::from_utf8(percent_decode(text))
-                .map_err(|_| self.wrong(info.at, "user and password are not UTF-8"))
-        };
-        let (user, password) = match info.text.split_once(':') {
-            Some((user, password)) => (decode(user)?, Some(Secret::new(decode(password)?))),
-            None => (decode(info.text)?, None),
+        let (user, password) = info.split_at_first(&[':']);
+        let user = self.decode_text(user, "the user")?;
+        let password = if password.text.is_empty() {
+            None
+        } else {
+            let password = self.decode_text(password.skip(1), "the password")?;
+            Some(Secret::new(password))
         };
         Ok((Some(user), password, rest.skip(1)))
     }
 
-    pub(super) fn host_port(&self, place: Piece<'_>) -> Result<(Host, Option<Port>)> {
-        let (host, port) = if let Some(inner) = place.text.strip_prefix('[') {
-            let Some(close) = inner.find(']') else {
-                return Err(self.wrong(place.at, "this bracket is not closed"));
-            };
-            let (literal, rest) = (
-                inner.get(..close).unwrap_or_default(),
-                place.skip(close + 2),
-            );
-            if !(rest.text.is_empty() || rest.text.starts_with(':')) {
-                return Err(self.wrong(rest.at, "after a bracket comes a colon and a port"));
-            }
-            (self.ipv6(literal, place.at + 1)?, rest)
+    /// `is_path` says that a path of this machine stands in place of the host.
+    fn host_port<'p>(&self, place: Piece<'p>, is_path: bool) -> Result<Place<'p>> {
+        let (host, port_text) = if place.text.starts_with('[') {
+            self.bracketed(place)?
         } else {
-            let (name, port) = place.split_at(place.text.find(':').unwrap_or(place.text.len()));
+            let (name, port) = place.split_at_first(&[':']);
             if port.text.matches(':').count() > 1 {
-                return Err(self
-                    .wrong(place.at, "an IPv6 address stands in brackets")
-                    .hint(bracketed(place.text)));
+                let is_ipv6 = |b: u8| b.is_ascii_hexdigit() || b":.%".contains(&b);
+                if place.text.contains("::") || place.text.bytes().all(is_ipv6) {
+                    return Err(self.bare_ipv6(place));
+                }
+                let second = port.skip(1).split_at_first(&[':']).1;
+                return Err(self.wrong(second.at, "an address has only one port"));
             }
-            (self.host(name)?, port)
+            let host = match name.text {
+                "" => Host::Missing,
+                _ if is_path => Host::Name(self.decode_text(name, "this path")?),
+                _ => self.host(name)?,
+            };
+            (host, port)
         };
-        match port.text {
-            "" => Ok((host, None)),
-            _ => Ok((host, Some(self.port(port.skip(1))?))),
-        }
+        let port = match port_text.text {
+            "" => None,
+            _ => Some(self.port(port_text.skip(1))?),
+        };
+        Ok(Place {
+            host,
+            port,
+            port_text,
+        })
     }
 
-    pub(super) fn ipv6(&self, literal: &str, at: usize) -> Result<Host> {
-        let (address, zone) = match literal.split_once('%') {
+    /// `[IPv6]` and what follows it.
+    fn bracketed<'p>(&self, place: Piece<'p>) -> Result<(Host, Piece<'p>)> {
+        let Some(close) = place.text.find(']') else {
+            let error = self.wrong(place.at, "this bracket is not closed");
+            let error = self.offer(error, place.end()..place.end(), "]:PORT");
+            return Err(match place.text.rfind(':').map(|index| place.at + index) {
+                Some(colon) => self.offer(error, colon..colon, "]"),
+                None => error,
+            });
+        };
+        let (literal, rest) = place.split_at(close);
+        let (literal, rest) = (literal.skip(1), rest.skip(1));
+        if !(rest.text.is_empty() || rest.text.starts_with(':')) {
+            let error = self.wrong(rest.at, "after the bracket comes a colon and the port");
+            return Err(self.offer(error, rest.at..rest.at, ":"));
+        }
+        Ok((self.ipv6(literal)?, rest))
+    }
+
+    /// An IPv6 address and its zone, verbatim.
+    fn ipv6(&self, literal: Piece<'_>) -> Result<Host> {
+        let (address, zone) = literal.split_at_first(&['%']);
+        let zone = zone.text.strip_prefix('%').map(|zone| {
             // RFC 6874 writes the percent sign itself encoded.
-            Some((address, zone)) => {
-                let zone = zone
-                    .strip_prefix("25")
-                    .filter(|z| !z.is_empty())
-                    .unwrap_or(zone);
-                (address, Some(zone.to_owned()))
-            }
-            None => (literal, None),
+            let encoded = zone.strip_prefix("25").filter(|zone| !zone.is_empty());
+            encoded.unwrap_or(zone).to_owned()
+        });
+        let Ok(number) = address.text.parse::<Ipv6Addr>() else {
+            let reason = format!("{} is not an IPv6 address", address.text);
+            let error = self.wrong(literal.at, reason).hint("[2001:db8::1]:80");
+            let brackets = literal.at - 1..literal.end() + 1;
+            return Err(self.offer(error, brackets, literal.text));
         };
-        if zone.as_deref() == Some("") {
-            return Err(self
-                .wrong(at + literal.len(), "the zone is empty")
-                .hint("[fe80::1%eth0]"));
+        let bad = |c: char| c.is_control() || c.is_whitespace();
+        if zone
+            .as_deref()
+            .is_some_and(|zone| zone.is_empty() || zone.contains(bad))
+        {
+            let error = self.wrong(
+                address.end() + 1,
+                "the zone is not the name of an interface",
+            );
+            return Err(error.hint("[fe80::1%eth0]:80"));
         }
-        match address.parse::<Ipv6Addr>() {
-            Ok(address) => Ok(Host::V6(address, zone)),
-            Err(_) => Err(self.wrong(at, format!("{address} is not an IPv6 address"))),
-        }
+        Ok(Host::V6(number, zone))
     }
 
-    pub(super) fn host(&self, name: Piece<'_>) -> Result<Host> {
-        if name.text.is_empty() {
-            return Ok(Host::Missing);
-        }
+    fn host(&self, name: Piece<'_>) -> Result<Host> {
         if let Ok(address) = name.text.parse::<Ipv4Addr>() {
             return Ok(Host::V4(address));
         }
-        if name.text.contains('{') {
-            let names: Vec<&str> = Info::VARIABLES.iter().map(|(n, _)| *n).collect();
-            return Err(self
-                .wrong(name.at, "there is no such variable")
-                .hint(format!("one of {{{}}}", names.join("}, {"))));
+        if let Some(index) = name.text.find('{') {
+            return Err(self.no_variable(name.skip(index)));
         }
-        let decoded = String::from_utf8(percent_decode(name.text))
-            .map_err(|_| self.wrong(name.at, "this host name is not UTF-8"))?;
-        let bad = |c: char| c.is_control() || c.is_whitespace() || "[]\\^|<>\"`".contains(c);
+        let decoded = self.decode_text(name, "this host name")?;
+        let bad =
+            |c: char| c.is_control() || c.is_whitespace() || "*[]{}\\^|<>\"`%/?#@:,".contains(c);
         if let Some(index) = decoded.find(bad) {
             let at = if decoded == name.text {
                 name.at + index
             } else {
                 name.at
             };
-            return Err(self.wrong(at, "this character cannot stand in a host name"));
+            let error = self.wrong(at, "this character cannot stand in a host name");
+            if decoded == "*" {
+                let error = error.hint("0.0.0.0 is every IPv4 address, [::] every address");
+                return Err(self.offer(error, name.at..name.end(), "[::]"));
+            }
+            return Err(error);
         }
         Ok(Host::Name(decoded))
     }
 
-    pub(super) fn port(&self, port: Piece<'_>) -> Result<Port> {
+    /// A `{` that does not begin a variable which the other side fills in.
+    fn no_variable(&self, piece: Piece<'_>) -> Error {
+        let names = || Info::VARIABLES.iter().map(|(name, _)| *name);
+        let Some((name, _)) = piece.text.strip_prefix('{').and_then(|t| t.split_once('}')) else {
+            return self
+                .wrong(piece.at, "this brace is not closed")
+                .hint("{target}, which is what the peer asks for");
+        };
+        if names().any(|known| known == name) {
+            // Only an endpoint is filled in; this is an address by itself.
+            return self.wrong(piece.at, format!("nobody knows {{{name}}} here"));
+        }
+        let error = self.wrong(piece.at, format!("there is no variable {{{name}}}"));
+        match nearest(name, names()) {
+            Some(near) => error.hint(format!("did you mean {{{near}}}?")),
+            None => {
+                let all: Vec<String> = names().map(|name| format!("{{{name}}}")).collect();
+                error.hint(format!("one of {}", all.join(" ")))
+            }
+        }
+    }
+
+    fn port(&self, port: Piece<'_>) -> Result<Port> {
         let text = port.text;
         if text.is_empty() {
-            return Err(self.wrong(port.at, "a port is missing after the colon"));
+            let error = self.wrong(port.at, "a port is missing after the colon");
+            return Err(self.offer(error, port.at..port.at, "PORT"));
         }
         if text.bytes().all(|b| b.is_ascii_digit()) {
             return match text.parse::<u16>() {
                 Ok(number) => Ok(Port::Number(number)),
-                Err(_) => Err(self
-                    .wrong(port.at, format!("port {text} is out of range"))
-                    .hint("ports are 0 to 65535")),
+                Err(_) => Err(self.wrong(
+                    port.at,
+                    format!("port {text} is out of range: ports are 0 to 65535"),
+                )),
             };
+        }
+        if text.contains('{') {
+            return Err(self.no_variable(port.skip(text.find('{').unwrap_or(0))));
         }
         // RFC 6335, section 5.1, plus the underscore that some tables have.
         let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if text.bytes().all(fits) && text.bytes().any(|b| b.is_ascii_alphabetic()) {
             return Ok(Port::Service(text.to_owned()));
         }
-        Err(self.wrong(
+        let error = self.wrong(
             port.at,
             format!("{text:?} is neither a port nor a service name"),
-        ))
+        );
+        let is_range = text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        Err(if is_range {
+            error.hint("one port; wharf probe takes ranges")
+        } else {
+            error
+        })
     }
+
+    /// What a failed address may be about: a password with a bare `/`, `?` or `#` in it, which
+    /// ends the authority before its `@`.
+    pub(super) fn cut_password(&self) -> Option<Error> {
+        let start = self.text.find("://")? + "://".len();
+        let rest = Piece {
+            text: self.text,
+            at: 0,
+        }
+        .skip(start);
+        let (authority, tail) = rest.split_at_first(&['/', '?', '#']);
+        cut_password(authority.text, tail.text)?;
+        let (cut, code) = match tail.text.get(..1)? {
+            "/" => ("/", "%2F"),
+            "?" => ("?", "%3F"),
+            _ => ("#", "%23"),
+        };
+        let reason = format!("the host ends at this {cut}, and so would a password");
+        let error = self.wrong(tail.at, reason);
+        Some(error.hint(format!("write {cut} as {code} in a password")))
+    }
+}
+
+fn owns_path(ground: Option<&&'static Scheme>) -> bool {
+    ground.is_some_and(|ground| ground.owns_path)
 }

@@ -1,7 +1,7 @@
 //! The scheme: names joined by `+` into layers, top first, down to a ground.
 
 use super::piece::Piece;
-use super::{Parser, Role};
+use super::{Parser, Role, Stacked};
 use crate::socket::channel::Kind;
 use crate::socket::error::{Error, Result};
 use crate::socket::scheme::{Scheme, StandsOn};
@@ -23,27 +23,28 @@ impl Parser<'_> {
     }
 
     /// Reads `ws+tls+tcp-listen` into layers, adding the ones that are implied.
-    pub(super) fn stack(&self, word: Piece<'_>) -> Result<(Vec<&'static Scheme>, usize, Role)> {
+    pub(super) fn stack(&self, word: Piece<'_>) -> Result<Stacked> {
         let lower = word.text.to_ascii_lowercase();
         let (names, role) = match lower.strip_suffix("-listen") {
             Some(names) => (names, Role::Server),
             None => (lower.as_str(), Role::Client),
         };
+        let mut scheme: Vec<&str> = Vec::new();
         let mut layers: Vec<&'static Scheme> = Vec::new();
+        let mut places = Vec::new();
         let mut at = word.at;
         for name in names.split('+') {
             if let Some(shorthand) = self.catalog.shorthand(name) {
-                layers.extend(
-                    shorthand
-                        .stack
-                        .iter()
-                        .filter_map(|n| self.catalog.scheme(n)),
-                );
-            } else if let Some(scheme) = self.catalog.scheme(name) {
-                layers.push(scheme);
+                scheme.push(shorthand.name);
+                let named = shorthand.stack.iter();
+                layers.extend(named.filter_map(|name| self.catalog.scheme(name)));
+            } else if let Some(known) = self.catalog.scheme(name) {
+                scheme.push(known.name);
+                layers.push(known);
             } else {
-                return Err(self.unknown_scheme(name, at));
+                return Err(self.no_such_layer(word, name, at));
             }
+            places.resize(layers.len(), at);
             at += name.len() + 1;
         }
         let typed = layers.len();
@@ -57,79 +58,138 @@ impl Parser<'_> {
                 None => return Err(self.wrong(word.at, format!("{usual} is not built in"))),
             }
         }
-        for (upper, lower) in layers.iter().zip(layers.iter().skip(1)) {
-            self.fits(upper, lower, word.at)?;
-        }
-        for scheme in &layers {
-            if !scheme.roles.has(role) {
-                let verb = if role == Role::Server {
-                    "listen"
-                } else {
-                    "be opened"
-                };
-                let mut error = self.wrong(word.at, format!("{} cannot {verb}", scheme.name));
-                if role == Role::Server {
-                    error = error.hint(format!(
-                        "a side that listens and runs it for each peer: wharf :PORT {}",
-                        scheme.example
-                    ));
-                }
-                return Err(error);
-            }
-        }
-        Ok((layers, typed, role))
+        places.resize(layers.len(), at.saturating_sub(1));
+        let stack = Stacked {
+            scheme: scheme.join("+"),
+            layers,
+            places,
+            typed,
+            role,
+        };
+        self.check_joints(&stack, word)?;
+        self.check_roles(&stack)?;
+        Ok(stack)
     }
 
-    pub(super) fn fits(&self, upper: &Scheme, lower: &Scheme, at: usize) -> Result<()> {
-        let wants = match upper.stands_on {
-            StandsOn::Nothing => {
-                return Err(self
-                    .wrong(
-                        at,
-                        format!("{} opens by itself and stands on nothing", upper.name),
-                    )
-                    .hint(format!("put it last: {}+{}", lower.name, upper.name)));
+    /// Whether each layer can stand on the next.
+    fn check_joints(&self, stack: &Stacked, word: Piece<'_>) -> Result<()> {
+        let pairs = stack.layers.iter().zip(stack.layers.iter().skip(1));
+        for ((upper, lower), at) in pairs.zip(&stack.places) {
+            let (wants, usual) = match upper.stands_on {
+                StandsOn::Nothing => {
+                    let error = self
+                        .wrong(*at, format!("nothing stands below {}", upper.name))
+                        .hint("name the top layer first, and what is opened last");
+                    let others = stack.layers.iter().take(stack.typed);
+                    let mut names: Vec<&str> = others.map(|layer| layer.name).collect();
+                    names.retain(|name| *name != upper.name);
+                    names.push(upper.name);
+                    return Err(self.offer_scheme(error, word, &names.join("+")));
+                }
+                StandsOn::Stream { usual } => (Kind::Stream, usual),
+                StandsOn::Packets { usual } => (Kind::Packets, usual),
+            };
+            if lower.gives == wants || lower.gives == Kind::Either {
+                continue;
             }
-            StandsOn::Stream { .. } => Kind::Stream,
-            StandsOn::Packets { .. } => Kind::Packets,
-        };
-        if lower.gives != wants && lower.gives != Kind::Either {
-            let mut error = self.wrong(
-                at,
-                format!(
-                    "{} stands on {}, and {} gives {}",
-                    upper.name,
-                    if wants == Kind::Stream {
-                        "a stream"
-                    } else {
-                        "packets"
-                    },
-                    lower.name,
-                    lower.gives.name()
-                ),
+            let reason = format!(
+                "{} stands on {}, and {} gives {}",
+                upper.name,
+                if wants == Kind::Stream {
+                    "a stream"
+                } else {
+                    "packets"
+                },
+                lower.name,
+                if lower.gives == Kind::Stream {
+                    "a stream"
+                } else {
+                    "packets"
+                },
             );
-            if wants == Kind::Packets {
-                error = error.hint(format!(
-                    "a framing layer between them: {}+len16+{}",
-                    upper.name, lower.name
-                ));
-            }
-            return Err(error);
+            let error = self.wrong(*at, reason);
+            let names = stack
+                .layers
+                .iter()
+                .take(stack.typed)
+                .map(|layer| layer.name);
+            let other = if wants == Kind::Packets {
+                // A framing layer between them gives packets.
+                let mut names: Vec<&str> = names.collect();
+                let below = names.iter().position(|name| *name == lower.name);
+                names.insert(below.unwrap_or(names.len()), "len16");
+                names.join("+")
+            } else {
+                let all = names.map(|name| if name == lower.name { usual } else { name });
+                all.collect::<Vec<_>>().join("+")
+            };
+            return Err(self.offer_scheme(error, word, &other));
         }
         Ok(())
     }
 
-    pub(super) fn unknown_scheme(&self, name: &str, at: usize) -> Error {
-        if let Some(stem) = name.strip_suffix("-listen") {
-            return self
-                .wrong(at, "-listen stands once, at the end of the whole scheme")
-                .hint(format!("move it there: {stem}+...-listen"));
+    /// Whether each layer knows the role.
+    fn check_roles(&self, stack: &Stacked) -> Result<()> {
+        for (layer, at) in stack.layers.iter().zip(&stack.places) {
+            if layer.roles.has(stack.role) {
+                continue;
+            }
+            return Err(match stack.role {
+                Role::Server => self
+                    .wrong(*at, format!("{} cannot listen", layer.name))
+                    .hint(format!(
+                        "wharf :PORT {}, which opens it for each peer that comes",
+                        layer.example
+                    )),
+                Role::Client => {
+                    let error = self.wrong(*at, format!("{} only listens", layer.name));
+                    let end = *at + layer.name.len();
+                    self.offer(error.hint(layer.example), end..end, "-listen")
+                }
+            });
         }
-        let error = self.wrong(at, format!("there is no scheme {name:?}"));
-        let names = self.catalog.names();
-        match nearest(name, names.iter().map(String::as_str)) {
-            Some(near) => error.hint(format!("did you mean {near}? (wharf endpoints lists all)")),
-            None => error.hint("wharf endpoints lists all"),
+        Ok(())
+    }
+
+    /// Adds the address with another scheme as a hint, if it can be understood.
+    fn offer_scheme(&self, error: Error, word: Piece<'_>, scheme: &str) -> Error {
+        let listens = word.text.to_ascii_lowercase().ends_with("-listen");
+        let listen = if listens { "-listen" } else { "" };
+        self.offer(error, word.at..word.end(), &format!("{scheme}{listen}"))
+    }
+
+    fn no_such_layer(&self, word: Piece<'_>, name: &str, at: usize) -> Error {
+        if let Some(stem) = name.strip_suffix("-listen")
+            && self.names_something(stem)
+        {
+            let error = self
+                .wrong(
+                    at + stem.len(),
+                    "-listen stands at the end of the whole scheme",
+                )
+                .hint("TOP+...+GROUND-listen://, once");
+            let all = word.text.to_ascii_lowercase().replace("-listen", "");
+            return self.offer(error, word.at..word.end(), &format!("{all}-listen"));
         }
+        if name.is_empty() {
+            let error = self.wrong(at, "the name of a layer is missing");
+            let named: Vec<&str> = word.text.split('+').filter(|n| !n.is_empty()).collect();
+            return self.offer(error, word.at..word.end(), &named.join("+"));
+        }
+        let error = self
+            .wrong(at, format!("there is no scheme {name:?}"))
+            .hint("wharf endpoints, which lists all schemes");
+        if let Some(text) = self.instead_of_socat() {
+            return error.hint(text);
+        }
+        match nearest(name, self.catalog.names()) {
+            Some(near) => self.offer(error, at..at + name.len(), near),
+            None => error,
+        }
+    }
+
+    /// Whether it is the name of a scheme or of a whole stack.
+    pub(super) fn names_something(&self, name: &str) -> bool {
+        self.catalog.scheme(name).is_some() || self.catalog.shorthand(name).is_some()
     }
 }
