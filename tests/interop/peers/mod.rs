@@ -8,6 +8,7 @@ mod ncat;
 mod python;
 mod socat;
 mod tcp;
+mod udp;
 
 use std::net::SocketAddr;
 
@@ -24,6 +25,10 @@ struct Peer {
     tcp_client: &'static [&'static str],
     /// Does the same for the first who connects to a port that it chooses.
     tcp_server: &'static [&'static str],
+    /// Sends each line of its input as a datagram, and prints what comes.
+    udp_client: &'static [&'static str],
+    /// Does the same for the first who sends to a port that it chooses.
+    udp_server: &'static [&'static str],
     /// What it does as a server when its client has finished sending.
     after_its_client: After,
 }

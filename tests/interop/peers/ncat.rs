@@ -7,6 +7,8 @@ const NCAT: Peer = Peer {
     tool: Tool::NCAT,
     tcp_client: &["HOST", "PORT"],
     tcp_server: &["-l", "HOST", "0"],
+    udp_client: &["-u", "HOST", "PORT"],
+    udp_server: &["-u", "-l", "HOST", "0"],
     after_its_client: After::Ends,
 };
 
@@ -17,4 +19,7 @@ conversations!(NCAT;
     tcp::as_a_server_it_moves_much_both_ways,
     tcp::many_clients_at_once_get_their_own,
     tcp::both_roles_work_over_ipv6,
+    udp::as_a_client_it_is_answered,
+    udp::as_a_server_it_is_answered,
+    udp::many_peers_at_once_get_their_own,
 );
