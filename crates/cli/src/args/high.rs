@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use clap_complete::Shell;
-use wharf::relay::{AfterEnd, Direction, Full, Options, ServeOptions};
+use wharf::relay::{AfterEnd, Direction, Full, Options, Oversize, ServeOptions};
 use wharf::socket::env::{Family, Names};
 use wharf::socket::log::Level;
 use wharf::{Endpoint, Result};
 
 use super::help::Wish;
-use super::low::{Command, CommonFlags, Low, ProbeFlags, RelayFlags, SideName, Sides, WhenFull};
+use super::low::{
+    Command, CommonFlags, Low, ProbeFlags, RelayFlags, SideName, Sides, WhenFull, WhenOversize,
+};
 use super::sides;
 use super::value::QuitAfter;
 use crate::commands::{cert, endpoints};
@@ -179,7 +181,10 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
         keep: flags.keep,
         direction,
         limit_rate: flags.limit_rate,
-        ..Options::default()
+        oversize: match flags.oversize {
+            WhenOversize::Fail => Oversize::Fail,
+            WhenOversize::Drop => Oversize::Drop,
+        },
     };
     let mut options = ServeOptions {
         relay,

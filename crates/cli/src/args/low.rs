@@ -222,6 +222,16 @@ pub struct RelayFlags {
     #[arg(long, value_name = "SIZE", value_parser = value::rate, help_heading = "Data")]
     pub limit_rate: Option<u64>,
 
+    /// What a packet gets that is too long for the other side: the relay ends, or it is dropped
+    /// and counted
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value = "fail",
+        help_heading = "Data"
+    )]
+    pub oversize: WhenOversize,
+
     /// Says at the end (and at SIGUSR1) what was moved
     #[arg(long, help_heading = "What is said")]
     pub stats: bool,
@@ -251,6 +261,15 @@ pub enum WhenFull {
     Wait,
     /// It is accepted and closed.
     Refuse,
+}
+
+/// What a packet gets that is too long for the side that is to send it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WhenOversize {
+    /// The relay ends with an error.
+    Fail,
+    /// It is dropped and counted.
+    Drop,
 }
 
 /// The two sides as typed.
