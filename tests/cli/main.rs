@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod closing;
+mod datagrams;
 mod docs;
 mod eof;
 mod explain;
