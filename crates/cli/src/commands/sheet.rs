@@ -188,7 +188,7 @@ pub fn form(scheme: &Scheme) -> String {
             port: PortRule::Absent,
         } => format!("{name}://HOST"),
         Shape::Authority {
-            port: PortRule::Required,
+            port: PortRule::Required | PortRule::Wide,
         } => format!("{name}://HOST:PORT"),
         Shape::Authority {
             port: PortRule::Default(_),

@@ -134,6 +134,9 @@ pub fn port_number(port: Option<&Port>, transport: &str) -> Result<u16> {
     match port {
         None => Ok(0),
         Some(Port::Number(number)) => Ok(*number),
+        Some(Port::Wide(number)) => {
+            Err(Error::usage(format!("port {number} is out of range")).hint("ports are 0 to 65535"))
+        }
         Some(Port::Service(name)) => service(name, transport).ok_or_else(|| {
             Error::new(
                 Op::Resolve,

@@ -117,10 +117,22 @@ pub enum Shape {
 pub enum PortRule {
     /// It must be said.
     Required,
+    /// It must be said, and has up to 32 bits (vsock(7)).
+    Wide,
     /// It may be said; otherwise it is this one.
     Default(u16),
     /// The scheme has no ports.
     Absent,
+}
+
+impl PortRule {
+    /// The greatest number that a port may have.
+    pub const fn max(self) -> u32 {
+        match self {
+            PortRule::Wide => u32::MAX,
+            PortRule::Required | PortRule::Default(_) | PortRule::Absent => u16::MAX as u32,
+        }
+    }
 }
 
 /// What a layer stands on.

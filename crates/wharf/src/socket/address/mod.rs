@@ -98,6 +98,8 @@ pub enum Host {
 pub enum Port {
     /// By number.
     Number(u16),
+    /// By a number of more than 16 bits, where the scheme has such ports.
+    Wide(u32),
     /// By service name, looked up when the endpoint is opened.
     Service(String),
 }

@@ -42,6 +42,7 @@ impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Port::Number(number) => number.fmt(f),
+            Port::Wide(number) => number.fmt(f),
             Port::Service(name) => f.write_str(name),
         }
     }

@@ -35,7 +35,7 @@ impl Parser<'_> {
             host,
             port,
             port_text,
-        } = self.host_port(place, is_path)?;
+        } = self.host_port(place, is_path, rule.max())?;
         let (path, query) = tail.split_at_first(&['?']);
         let owner = stack.layers.iter().any(|layer| layer.owns_path);
         // A lone trailing slash is what browsers and habits add: it says nothing.
@@ -61,7 +61,7 @@ impl Parser<'_> {
                 return Err(self.offer(error, port_text.at..port_text.end(), ""));
             }
             (None, PortRule::Absent) => None,
-            (None, PortRule::Required) if implied.is_none() => {
+            (None, PortRule::Required | PortRule::Wide) if implied.is_none() => {
                 return Err(self.port_missing(stack.role, place));
             }
             (None, _) => implied,
@@ -129,8 +129,8 @@ impl Parser<'_> {
         Ok((Some(user), password, rest.skip(1)))
     }
 
-    /// `is_path` says that a path of this machine stands in place of the host.
-    fn host_port<'p>(&self, place: Piece<'p>, is_path: bool) -> Result<Place<'p>> {
+    /// `is_path` says that a path of this machine stands in place of the host; ports go up to `max`.
+    fn host_port<'p>(&self, place: Piece<'p>, is_path: bool, max: u32) -> Result<Place<'p>> {
         let (host, port_text) = if place.text.starts_with('[') {
             self.bracketed(place)?
         } else {
@@ -152,7 +152,7 @@ impl Parser<'_> {
         };
         let port = match port_text.text {
             "" => None,
-            _ => Some(self.port(port_text.skip(1))?),
+            _ => Some(self.port(port_text.skip(1), max)?),
         };
         Ok(Place {
             host,
@@ -256,18 +256,20 @@ impl Parser<'_> {
         }
     }
 
-    fn port(&self, port: Piece<'_>) -> Result<Port> {
+    fn port(&self, port: Piece<'_>, max: u32) -> Result<Port> {
         let text = port.text;
         if text.is_empty() {
             let error = self.wrong(port.at, "a port is missing after the colon");
             return Err(self.offer(error, port.at..port.at, "PORT"));
         }
         if text.bytes().all(|b| b.is_ascii_digit()) {
-            return match text.parse::<u16>() {
-                Ok(number) => Ok(Port::Number(number)),
-                Err(_) => Err(self.wrong(
+            return match text.parse::<u32>() {
+                Ok(number) if number <= max => {
+                    Ok(u16::try_from(number).map_or(Port::Wide(number), Port::Number))
+                }
+                _ => Err(self.wrong(
                     port.at,
-                    format!("port {text} is out of range: ports are 0 to 65535"),
+                    format!("port {text} is out of range: ports are 0 to {max}"),
                 )),
             };
         }
