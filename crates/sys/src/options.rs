@@ -14,6 +14,7 @@ use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 /// The address family of the socket (`SO_DOMAIN`).
 ///
@@ -141,6 +142,27 @@ pub fn set_fast_open_connect(fd: impl AsFd) -> io::Result<()> {
             libc::TCP_FASTOPEN_CONNECT,
             true,
         )
+    })
+}
+
+/// How long the kernel lets a VM socket try to connect, which is two seconds otherwise.
+///
+/// Zero is the least that the kernel takes, one microsecond.
+///
+/// # Errors
+/// `ENOPROTOOPT` or `Unsupported` if the socket is no VM socket.
+/// # Source
+/// The kernel's `include/uapi/linux/vm_sockets.h`, `SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD`.
+pub fn set_vsock_connect_timeout(fd: impl AsFd, timeout: Duration) -> io::Result<()> {
+    linux_only!({
+        /// The libc crate lacks it.
+        const CONNECT_TIMEOUT: c_int = 6;
+        let timeout = timeout.max(Duration::from_micros(1));
+        let value = libc::timeval {
+            tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+            tv_usec: timeout.subsec_micros() as libc::suseconds_t,
+        };
+        set(fd.as_fd(), libc::AF_VSOCK, CONNECT_TIMEOUT, value)
     })
 }
 
@@ -367,6 +389,21 @@ mod tests {
         assert_eq!(peer.gid, rustix::process::getegid().as_raw());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         assert!(peer_credentials(&listener).is_err());
+    }
+
+    #[test]
+    fn a_vm_socket_waits_as_long_as_it_is_told() {
+        let (unix, _) = UnixDatagram::pair().unwrap();
+        let second = Duration::from_secs(1);
+        assert!(set_vsock_connect_timeout(&unix, second).is_err());
+        match Socket::new(Domain::VSOCK, Type::STREAM, None) {
+            Ok(socket) => {
+                for timeout in [Duration::ZERO, second, Duration::from_secs(1 << 32)] {
+                    set_vsock_connect_timeout(&socket, timeout).unwrap();
+                }
+            }
+            Err(error) => println!("skip: no VM sockets: {error}"),
+        }
     }
 
     #[test]
