@@ -18,6 +18,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &transport::unix::STREAM,
     &transport::unix::DATAGRAM,
     &transport::unix::SEQPACKET,
+    &transport::vsock::SCHEME,
     &network::netns::SCHEME,
     &local::stdio::SCHEME,
     &local::file::SCHEME,

@@ -9,3 +9,4 @@ mod sessions;
 pub mod tcp;
 pub mod udp;
 pub mod unix;
+pub mod vsock;
