@@ -14,7 +14,7 @@ use super::file::{self, SocketFile};
 use super::held::Held;
 use super::name::Name;
 use super::records::{self, Records};
-use super::{Endpoint, credentials, name};
+use super::{Endpoint, credentials, name, occupied};
 use crate::socket::channel::{Channel, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
@@ -135,17 +135,15 @@ impl Endpoint {
                 let folder = path
                     .parent()
                     .filter(|folder| !folder.as_os_str().is_empty());
-                match folder.filter(|folder| !folder.exists()) {
-                    Some(folder) => {
-                        let reason = format!("there is no folder {}", folder.display());
-                        Error::new(Op::Connect, Kind::Local, reason).because(error)
-                    }
-                    None => Error::new(Op::Connect, Kind::Local, format!("there is no {shown}"))
-                        .because(error)
-                        .hint("start what listens there first (retry=forever waits for it)"),
-                }
+                let reason = match folder.filter(|folder| !folder.exists()) {
+                    Some(folder) => format!("there is no folder {}", folder.display()),
+                    None => format!("{shown} does not exist"),
+                };
+                Error::new(Op::Connect, Kind::Local, reason)
+                    .because(error)
+                    .hint("start what listens there first (retry=forever waits for it)")
             }
-            io::ErrorKind::ConnectionRefused if file::is_other_than_socket(path) => {
+            io::ErrorKind::ConnectionRefused if occupied::is_other_than_socket(path) => {
                 Error::new(Op::Connect, Kind::Local, format!("{shown} is not a socket"))
                     .because(error)
                     .hint(format!("file:{shown} reads it"))

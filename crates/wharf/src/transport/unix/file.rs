@@ -11,11 +11,12 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 
 use super::name::Name;
+use super::occupied::{make_way, taken};
 use crate::socket::env::{Cx, Env};
 use crate::socket::error::{Error, Kind, Op};
 use crate::socket::log::Level;
@@ -76,13 +77,13 @@ pub(super) struct SocketFile {
 
 /// What makes a file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Inode {
+pub(super) struct Inode {
     device: u64,
     number: u64,
 }
 
 impl Inode {
-    fn of(stat: &Stat) -> Inode {
+    pub(super) fn of(stat: &Stat) -> Inode {
         Inode {
             device: stat.st_dev,
             number: stat.st_ino,
@@ -128,44 +129,6 @@ pub(super) fn bind(
         file.open_up(&grant)?;
     }
     Ok(Some(file))
-}
-
-/// Removes a socket file that nobody listens on any more, and nothing else.
-fn make_way(name: &Name, path: &Path, address: &SockAddr, cx: Cx<'_>) -> io::Result<()> {
-    // Held open until it is gone, so that no other file can get the number of its inode meanwhile.
-    let held = match open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        held => held?,
-    };
-    let found = rustix::fs::fstat(&held)?;
-    if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
-        return Err(foreign(path, &found).into());
-    }
-    // A datagram socket, whatever listens there: asking so is never an event for the other side.
-    let probe = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
-    match probe.connect(address) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let reason = format!(
-                "{} is there, and we may not ask who listens",
-                path.display()
-            );
-            let error = Error::new(Op::Bind, Kind::Privilege, reason).because(error);
-            return Err(error
-                .hint("remove it if nobody does, or choose another path")
-                .into());
-        }
-        _ => return Err(taken(name).into()),
-    }
-    let now = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
-    if now.is_ok_and(|now| Inode::of(&now) == Inode::of(&found)) {
-        rustix::fs::unlink(path).map_err(|error| {
-            let what = format!("{} is left over and cannot be removed", path.display());
-            Error::io_while(Op::Bind, what, error.into())
-        })?;
-        cx.say(Level::Info, "replaced a socket file that nobody listens on");
-    }
-    Ok(())
 }
 
 impl SocketFile {
@@ -233,11 +196,6 @@ impl Drop for SocketFile {
     }
 }
 
-fn open(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(rustix::fs::open(path, flags, Mode::empty())?)
-}
-
 /// Names the option in the error of following it.
 fn named<T>(option: &str, value: impl fmt::Display, result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| {
@@ -251,44 +209,6 @@ fn named<T>(option: &str, value: impl fmt::Display, result: io::Result<T>) -> io
         }
         .into()
     })
-}
-
-/// Somebody listens there.
-fn taken(name: &Name) -> Error {
-    let (shown, asked) = match name {
-        Name::Path(path) => (path.display().to_string(), path.clone()),
-        Name::Abstract(octets) => {
-            // As the kernel writes it in /proc/net/unix.
-            let shown = format!("@{}", String::from_utf8_lossy(octets).replace('\0', "@"));
-            (shown.clone(), shown.into())
-        }
-    };
-    let holder: &dyn fmt::Display = match wharf_sys::owner::of_path(&asked) {
-        Some(owner) => &format!("{} (process {})", owner.name, owner.pid),
-        None => &"another socket",
-    };
-    Error::new(
-        Op::Bind,
-        Kind::Local,
-        format!("{shown} is taken by {holder}"),
-    )
-    .because(io::Error::from(io::ErrorKind::AddrInUse))
-    .hint("end it, or choose another name")
-}
-
-/// Something stands there that is no socket.
-fn foreign(path: &Path, found: &Stat) -> Error {
-    let what = match FileType::from_raw_mode(found.st_mode) {
-        FileType::RegularFile => "a regular file",
-        FileType::Directory => "a folder",
-        FileType::Symlink => "a symbolic link",
-        FileType::Fifo => "a named pipe",
-        _ => "a device",
-    };
-    let reason = format!("{} is {what}, not a socket", path.display());
-    Error::new(Op::Bind, Kind::Local, reason)
-        .because(io::Error::from(io::ErrorKind::AddrInUse))
-        .hint("it is left alone: choose another path, or remove it yourself")
 }
 
 /// Why the file could not be made.
@@ -311,10 +231,4 @@ fn unmade(path: &Path, error: io::Error) -> Error {
         }
         _ => Error::io_while(Op::Bind, path.display(), error),
     }
-}
-
-/// Whether something stands at `path` that is no socket.
-pub(super) fn is_other_than_socket(path: &Path) -> bool {
-    rustix::fs::stat(path)
-        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) != FileType::Socket)
 }

@@ -10,6 +10,7 @@ mod file;
 mod held;
 mod listen;
 mod name;
+mod occupied;
 mod records;
 #[cfg(test)]
 mod tests;
