@@ -11,15 +11,14 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::time::{Instant, sleep_until};
 
 use super::file::{self, SocketFile};
-use super::held::Held;
 use super::name::Name;
 use super::records::{self, Records};
+use super::stream::Stream;
 use super::{Endpoint, credentials, name, occupied};
 use crate::socket::channel::{Channel, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::{Info, SocketName};
-use crate::socket::kernel::StreamSocket;
 use crate::socket::units::format_duration;
 
 /// How soon a full queue is tried again, at first and at most.
@@ -86,11 +85,8 @@ impl Endpoint {
     fn channel(&self, socket: Socket, file: Option<SocketFile>, info: Info) -> io::Result<Channel> {
         let profile = match self.kind {
             Type::STREAM => {
-                let stream = StreamSocket::new(socket)?;
-                return Ok(match file {
-                    Some(file) => Channel::stream(Held::new(file, stream), info, Profile::STREAM),
-                    None => Channel::stream(stream, info, Profile::STREAM),
-                });
+                let stream = Stream::new(socket, file)?;
+                return Ok(Channel::stream(stream, info, Profile::STREAM));
             }
             Type::SEQPACKET => records::SEQPACKET,
             _ => records::DATAGRAMS,

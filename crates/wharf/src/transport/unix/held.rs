@@ -1,65 +1,105 @@
-//! A stream whose own end has a name: the file of that name goes when the stream does.
+//! A connected stream socket, and how it is closed.
+//!
+//! Source: the kernel's `net/unix/af_unix.c`, `unix_release_sock`: to close while something is unread
+//! resets the peer, and a seqpacket peer is told so before it has read what was sent to it.
+//! Not here: moving octets (`socket/kernel.rs`).
 
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wharf_sys::record;
 
 use super::file::SocketFile;
-use crate::socket::channel::{End, Stream};
+use crate::socket::channel::{self, End};
 use crate::socket::kernel::StreamSocket;
 
-/// A stream and the file of its own end.
-pub(super) struct Held {
+/// A stream, with the file of its own end if that has one.
+pub(super) struct Stream {
     /// Goes before the socket does.
-    _file: SocketFile,
-    stream: StreamSocket,
+    _file: Option<SocketFile>,
+    socket: StreamSocket,
+    resets: bool,
 }
 
-impl Held {
-    pub(super) fn new(file: SocketFile, stream: StreamSocket) -> Held {
-        Held {
+impl Stream {
+    /// Takes a connected socket.
+    ///
+    /// # Errors
+    /// The event loop cannot watch it.
+    pub(super) fn new(socket: Socket, file: Option<SocketFile>) -> io::Result<Stream> {
+        Ok(Stream {
             _file: file,
-            stream,
+            socket: StreamSocket::new(socket)?,
+            resets: false,
+        })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if !self.resets {
+            let mut space = [0; 4096];
+            forget_unread(self.socket.socket(), |socket| {
+                wharf_sys::stream::recv(socket, &mut space).is_ok_and(|len| len > 0)
+            });
         }
     }
 }
 
-impl AsyncRead for Held {
+/// The same for a socket of records.
+pub(super) fn forget_records(socket: &Socket) {
+    forget_unread(socket, |socket| {
+        matches!(record::recv(socket, &mut []), Ok(Some(_)))
+    });
+}
+
+/// Reads what nobody will read any more, so that closing is no reset. The peer can send nothing after
+/// this, so that it comes to an end.
+fn forget_unread(socket: &Socket, mut read: impl FnMut(&Socket) -> bool) {
+    if socket.shutdown(Shutdown::Read).is_ok() {
+        while read(socket) {}
+    }
+}
+
+impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        Pin::new(&mut self.socket).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Held {
+impl AsyncWrite for Stream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
+        Pin::new(&mut self.socket).poll_write(cx, data)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }
 
-impl Stream for Held {
+impl channel::Stream for Stream {
     fn poll_finish(&mut self, cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {
-        self.stream.poll_finish(cx, end)
+        self.resets = matches!(end, End::Reset | End::Truncated);
+        self.socket.poll_finish(cx, end)
     }
 
     fn unsent(&self) -> Option<usize> {
-        self.stream.unsent()
+        self.socket.unsent()
     }
 }

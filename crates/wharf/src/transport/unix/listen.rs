@@ -7,12 +7,13 @@ use socket2::{SockAddr, Socket, Type};
 
 use super::file::{self, SocketFile};
 use super::records::{self, Records};
+use super::stream::Stream;
 use super::{Endpoint, credentials, name};
 use crate::socket::channel::{Channel, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::{Info, SocketName};
-use crate::socket::kernel::{ListeningSocket, StreamSocket};
+use crate::socket::kernel::ListeningSocket;
 use crate::socket::listener::GroundListener;
 
 pub(super) struct Listener {
@@ -51,7 +52,7 @@ impl Listener {
             ..Info::default()
         };
         if self.kind == Type::STREAM {
-            let stream = StreamSocket::new(socket)?;
+            let stream = Stream::new(socket, None)?;
             return Ok(Channel::stream(stream, info, Profile::STREAM));
         }
         let records = Records::new(socket, None, records::SEQPACKET)?;

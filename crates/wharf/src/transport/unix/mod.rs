@@ -1,17 +1,18 @@
 //! Unix sockets as endpoints: `unix:PATH` (a stream), `unixgram:PATH` (datagrams) and
 //! `unixpacket:PATH` (a connection that keeps boundaries), each with `-listen`.
 //!
-//! Source: unix(7). The names are those of Go's `net`. A reset cannot be passed on to a Unix socket:
-//! the kernel makes one only of input that nobody read, so that the peer sees an end instead.
+//! Source: unix(7). The names are those of Go's `net`. A reset reaches the peer of a Unix socket only if
+//! it has sent something that nobody read: the kernel knows no other (`stream.rs`).
 //! Not here: moving octets (`socket/kernel.rs`), passing descriptors.
 
 mod connect;
 mod file;
-mod held;
 mod listen;
 mod name;
 mod occupied;
+mod peers;
 mod records;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -24,9 +25,10 @@ use socket2::{Domain, Socket, Type};
 use self::file::Access;
 use self::name::Name;
 use super::options::{self, SocketOptions};
+use super::sessions::{self, Limits};
 use crate::socket::channel::{Channel, Kind};
 use crate::socket::env::Cx;
-use crate::socket::error::{Error, Result};
+use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::Credentials;
 use crate::socket::listener::GroundListener;
 use crate::socket::options::{OptionKind, OptionSpec};
@@ -60,9 +62,8 @@ pub static STREAM: Scheme = Scheme {
 pub static DATAGRAM: Scheme = Scheme {
     name: "unixgram",
     aliases: &["unix-dgram"],
-    roles: Roles::Client,
     gives: Kind::Packets,
-    options: &[OPTIONS, PLACE],
+    options: &[OPTIONS, sessions::OPTIONS, PLACE],
     summary: "datagrams to a process on this machine; none is lost",
     example: "unixgram:/dev/log",
     build: Build::Ground(build_datagram),
@@ -138,6 +139,7 @@ struct Endpoint {
     socket: SocketOptions,
     timeout: Duration,
     backlog: u16,
+    limits: Limits,
 }
 
 fn build_stream(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
@@ -184,6 +186,7 @@ impl Endpoint {
                 .duration("timeout")
                 .unwrap_or(Duration::from_secs(10)),
             backlog: settings.integer("backlog").unwrap_or(1024),
+            limits: Limits::parse(settings),
             name,
             bind,
         })
@@ -204,6 +207,12 @@ impl Ground for Endpoint {
 
     fn listen<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Box<dyn GroundListener>>> {
         Box::pin(async move {
+            if self.kind == Type::DGRAM {
+                let peers = cx.net.enter(|| self.bound_peers(cx));
+                let peers = peers.map_err(|error| Error::io(Op::Listen, error))?;
+                let listener = sessions::Listener::new(vec![peers], self.limits, cx);
+                return Ok(Box::new(listener) as Box<dyn GroundListener>);
+            }
             let listener = self.listen_here(cx)?;
             Ok(Box::new(listener) as Box<dyn GroundListener>)
         })

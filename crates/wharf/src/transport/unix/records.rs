@@ -14,6 +14,7 @@ use wharf_sys::readiness::{self, Watched};
 use wharf_sys::record;
 
 use super::file::SocketFile;
+use super::stream::forget_records;
 use crate::socket::channel::{End, Finish, Packets, Profile};
 use crate::socket::error::{Error, Kind, Op};
 use crate::socket::packets::{Batch, Facts, Got};
@@ -91,6 +92,8 @@ pub(super) struct Records {
     max_len: usize,
     /// The peer closed with something of ours unread. What it had sent before may still be there.
     was_reset: bool,
+    /// The peer is to be told of no end when this closes.
+    resets: bool,
 }
 
 impl Records {
@@ -115,6 +118,7 @@ impl Records {
             },
             max_len,
             was_reset: false,
+            resets: false,
         })
     }
 
@@ -129,6 +133,14 @@ impl Records {
     /// Whether there is an end to be told.
     fn ends(&self) -> bool {
         self.profile.finish == Finish::Half
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        if self.ends() && !self.resets {
+            forget_records(self.socket());
+        }
     }
 }
 
@@ -183,7 +195,8 @@ impl Packets for Records {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_finish(&mut self, _cx: &mut Context<'_>, _end: &End) -> Poll<io::Result<()>> {
+    fn poll_finish(&mut self, _cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {
+        self.resets = matches!(end, End::Reset | End::Truncated);
         if !self.ends() {
             return Poll::Ready(Ok(()));
         }

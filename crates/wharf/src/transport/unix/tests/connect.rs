@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{at, connect, listen, place, stream};
 use crate::socket::info::{Credentials, SocketName};
-use crate::{Endpoint, Error, Kind, Op};
+use crate::{End, Endpoint, Error, Kind, Op};
 
 fn ours() -> Credentials {
     Credentials {
@@ -251,6 +251,32 @@ async fn a_path_that_is_too_long_is_refused_before_anything_is_opened() {
         assert_eq!(error.kind(), Kind::Usage);
         let reason = "the path has 120 octets, a Unix socket takes 107";
         assert_eq!(error.reason(), reason);
+    }
+}
+
+/// Closing takes nothing back, though the peer said something that nobody read; a reset does.
+#[tokio::test]
+async fn what_was_written_arrives_and_then_the_end_or_a_reset() {
+    use std::io::{Read, Write};
+    let (_folder, path) = place();
+    let server = UnixListener::bind(&path).unwrap();
+    for end in [End::Fin, End::Reset] {
+        let mut channel = connect(&at("unix", &path)).await.unwrap();
+        let (mut peer, _) = server.accept().unwrap();
+        peer.write_all(&[b'x'; 100_000]).unwrap();
+        stream(&mut channel).write_all(b"last words").await.unwrap();
+        std::future::poll_fn(|cx| stream(&mut channel).poll_finish(cx, &end))
+            .await
+            .unwrap();
+        drop(channel);
+        let mut heard = Vec::new();
+        let ended = peer.read_to_end(&mut heard).map_err(|error| error.kind());
+        assert_eq!(heard, b"last words");
+        match end {
+            End::Fin => assert_eq!(ended, Ok(10)),
+            _ => assert_eq!(ended, Err(std::io::ErrorKind::ConnectionReset)),
+        }
+        assert!(peer.write_all(b"more").is_err());
     }
 }
 

@@ -3,6 +3,7 @@
 mod connect;
 mod files;
 mod packets;
+mod sessions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

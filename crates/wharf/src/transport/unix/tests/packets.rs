@@ -16,8 +16,8 @@ async fn pair(options: &str) -> (Channel, Channel) {
     (client, server)
 }
 
-async fn finish(channel: &mut Channel) {
-    std::future::poll_fn(|cx| packets(channel).poll_finish(cx, &End::Fin))
+async fn finish(channel: &mut Channel, end: End) {
+    std::future::poll_fn(|cx| packets(channel).poll_finish(cx, &end))
         .await
         .unwrap();
 }
@@ -37,7 +37,7 @@ async fn empty_packets_before_the_end_are_no_end() {
     let (mut client, mut server) = pair("").await;
     send(&mut client, b"").await.unwrap();
     send(&mut client, b"").await.unwrap();
-    finish(&mut client).await;
+    finish(&mut client, End::Fin).await;
     assert_eq!(
         receive(&mut server).await.unwrap(),
         Ok(vec![vec![], vec![]])
@@ -80,11 +80,25 @@ async fn the_limit_follows_the_send_buffer() {
     assert_eq!(packets(&mut client).max_len(), 16_384 - 32);
 }
 
+/// Closing takes nothing back, though the peer said something that nobody read.
+#[tokio::test]
+async fn what_was_sent_arrives_and_then_the_end() {
+    let (mut client, mut server) = pair("").await;
+    send(&mut client, b"").await.unwrap();
+    send(&mut client, b"never read").await.unwrap();
+    send(&mut server, b"last words").await.unwrap();
+    drop(server);
+    let heard = receive(&mut client).await.unwrap();
+    assert_eq!(heard, Ok(vec![b"last words".to_vec()]));
+    assert_eq!(receive(&mut client).await.unwrap(), Err(End::Fin));
+}
+
 #[tokio::test]
 async fn what_came_before_a_reset_is_read_before_it() {
     let (mut client, mut server) = pair("").await;
     send(&mut client, b"never read").await.unwrap();
     send(&mut server, b"last words").await.unwrap();
+    finish(&mut server, End::Reset).await;
     drop(server);
     let heard = receive(&mut client).await.unwrap();
     assert_eq!(heard, Ok(vec![b"last words".to_vec()]));

@@ -1,0 +1,129 @@
+//! A listening datagram socket: who its peers are, and how they are answered.
+//!
+//! Source: unix(7). A peer is known by the name that it is bound to. Those without a name cannot be told
+//! apart nor answered: together they are one peer that only sends, as programs that log are.
+//! Not here: the table of sessions (`transport/sessions`).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use socket2::{SockAddr, Socket};
+use tokio::io::Interest;
+use wharf_sys::readiness::{self, Watched};
+use wharf_sys::record;
+
+use super::Endpoint;
+use super::file::{self, SocketFile};
+use super::name;
+use super::records::{self, unsendable};
+use crate::socket::channel::Profile;
+use crate::socket::env::Cx;
+use crate::socket::info::{Info, SocketName};
+use crate::socket::packets::Facts;
+use crate::transport::refused::Refused;
+use crate::transport::sessions::Datagrams;
+
+/// A bound socket that takes datagrams of anybody.
+pub(super) struct Peers {
+    /// Goes before the socket does, and not before the last session.
+    _file: Option<SocketFile>,
+    socket: Watched<Socket>,
+    local: SocketName,
+    max_len: usize,
+    /// The length of the next datagram, if it did not fit.
+    wanted: AtomicUsize,
+}
+
+impl Endpoint {
+    /// Binds, and begins to take datagrams.
+    pub(super) fn bound_peers(&self, cx: Cx<'_>) -> io::Result<Peers> {
+        let socket = self.fresh(cx)?;
+        let file = file::bind(&socket, &self.name, &self.access, cx)?;
+        let max_len = records::max_len(&socket)?;
+        Ok(Peers {
+            _file: file,
+            socket: readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
+            local: SocketName::from(&self.name),
+            max_len,
+            wanted: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Datagrams for Peers {
+    /// The name of the peer, if it has one.
+    type Peer = Option<SockAddr>;
+
+    // The queue of a peer that is connected to nobody may be full, and its reading tells nobody.
+    const RETRY: Option<Duration> = Some(Duration::from_millis(1));
+
+    fn socket(&self) -> &Watched<Socket> {
+        &self.socket
+    }
+
+    fn local(&self) -> SocketName {
+        self.local.clone()
+    }
+
+    fn recv(&self, buf: &mut [u8]) -> io::Result<(usize, Option<SockAddr>, Facts)> {
+        let socket = self.socket.get_ref();
+        // Nothing but its sender's own buffer bounds a datagram.
+        let len = record::next_len(socket)?;
+        if len > buf.len() {
+            self.wanted.store(len, Ordering::Relaxed);
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        self.wanted.store(0, Ordering::Relaxed);
+        let received = record::recv(socket, buf)?;
+        // There is no end of datagrams.
+        let received = received.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok((received.len, received.sender, Facts::default()))
+    }
+
+    fn space(&self) -> usize {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, data: &[u8], peer: &Option<SockAddr>) -> io::Result<()> {
+        let peer = peer.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        self.socket.try_io(Interest::WRITABLE, |socket| {
+            match record::send(socket, data, Some(peer)) {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    Err(unsendable(error, data.len(), self.max_len))
+                }
+                sent => sent.map(drop),
+            }
+        })
+    }
+
+    fn take_error(&self) -> Option<Refused> {
+        // A peer that is gone is told by the send itself.
+        None
+    }
+
+    fn is_at(_peer: &Option<SockAddr>, _address: SocketAddr) -> bool {
+        false
+    }
+
+    fn info(&self, peer: &Option<SockAddr>) -> Info {
+        Info {
+            local: Some(self.local.clone()),
+            peer: Some(peer.as_ref().map_or(SocketName::Unnamed, name::told)),
+            ..Info::default()
+        }
+    }
+
+    fn profile(&self, peer: &Option<SockAddr>) -> Profile {
+        Profile {
+            max_len: Some(self.max_len),
+            writable: peer.is_some(),
+            ..records::DATAGRAMS
+        }
+    }
+
+    fn max_len(&self, _peer: &Option<SockAddr>) -> usize {
+        self.max_len
+    }
+}
