@@ -9,6 +9,7 @@
 mod fixtures;
 mod peers;
 mod run;
+mod unix;
 
 use std::sync::Arc;
 
@@ -17,6 +18,11 @@ use wharf::socket::Role;
 use wharf::socket::scheme::StandsOn;
 
 use fixtures::{EXEMPT, FIXTURES, Fixture, REFUSED};
+
+/// Every kind of endpoint.
+fn fixtures() -> impl Iterator<Item = &'static Fixture> {
+    FIXTURES.iter().chain(unix::FIXTURES)
+}
 
 /// Every scheme has a fixture for each of its roles, or a reason.
 #[test]
@@ -29,7 +35,7 @@ fn every_scheme_is_in_the_matrix() {
                 continue;
             }
             let name = format!("{}{suffix}", scheme.name);
-            let known = FIXTURES.iter().any(|f| f.name == name)
+            let known = fixtures().any(|f| f.name == name)
                 || EXEMPT.iter().any(|(exempt, _)| *exempt == name);
             assert!(
                 known,
@@ -44,8 +50,8 @@ fn every_scheme_is_in_the_matrix() {
 async fn any_to_any() {
     let places = Arc::new(tokio::sync::Semaphore::new(32));
     let mut pairs = tokio::task::JoinSet::new();
-    for left in FIXTURES {
-        for right in FIXTURES {
+    for left in fixtures() {
+        for right in fixtures() {
             let place = places.clone().acquire_owned().await.unwrap();
             pairs.spawn(async move {
                 let _place = place;
@@ -78,5 +84,5 @@ async fn any_to_any() {
         failures.len(),
         failures.join("\n")
     );
-    println!("{count} pairs of {} kinds", FIXTURES.len());
+    println!("{count} pairs of {} kinds", fixtures().count());
 }
