@@ -130,6 +130,10 @@ pub const FIXTURES: &[Fixture] = &[
         name: "shell",
         prepare: |_| ready("shell:cat | cat", Peer::Echoes),
     },
+    Fixture {
+        name: "pty",
+        prepare: |_| ready("pty#raw:cat", Peer::Echoes),
+    },
 ];
 
 /// The first octets of SplitMix64 with the seed 7, little-endian.

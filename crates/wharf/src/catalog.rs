@@ -24,6 +24,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &local::file::SCHEME,
     &local::exec::EXEC,
     &local::exec::SHELL,
+    &local::pty::SCHEME,
     &local::pipe::SCHEME,
     &local::builtin::echo::SCHEME,
     &local::builtin::discard::SCHEME,

@@ -10,6 +10,7 @@ mod follow;
 mod half;
 mod path;
 pub mod pipe;
+pub mod pty;
 pub mod stdio;
 pub mod terminal;
 #[cfg(test)]
