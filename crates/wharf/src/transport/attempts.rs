@@ -1,6 +1,7 @@
 //! Where a client is to go, how each attempt to get there went, and one error for all of them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::socket::address::{Authority, Host, Port, Role};
 use crate::socket::env::Cx;
@@ -8,6 +9,7 @@ use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::SocketName;
 use crate::socket::log::Message;
 use crate::socket::scheme::Parts;
+use crate::socket::units::format_duration;
 
 /// The authority of an address, which names a port that can be reached.
 ///
@@ -62,4 +64,18 @@ pub(super) fn all_failed(host: &Host, mut failed: Vec<(SocketAddr, Error)>) -> E
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// Nothing came within the timeout.
+pub(super) fn silence(what: &str, within: Duration) -> Error {
+    let (within, longer) = (
+        format_duration(within),
+        format_duration(within.saturating_mul(3)),
+    );
+    Error::new(
+        Op::Connect,
+        Kind::Timeout,
+        format!("{what} within {within}"),
+    )
+    .hint(format!("timeout={longer} waits longer"))
 }

@@ -89,7 +89,7 @@ pub(super) const INTERNET: &[OptionSpec] = &[
 pub(super) const TIMEOUT: OptionSpec = OptionSpec::new(
     "timeout",
     OptionKind::Duration,
-    "gives up connecting after so long, name lookup included",
+    "gives up opening after so long, name lookup included",
 )
 .default("10s")
 .client();

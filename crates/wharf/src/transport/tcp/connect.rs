@@ -20,7 +20,6 @@ use crate::socket::channel::Channel;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::kernel::StreamSocket;
-use crate::socket::units::format_duration;
 use crate::transport::{attempts, bind, options};
 
 /// One attempt to connect.
@@ -38,7 +37,12 @@ impl Endpoint {
         let deadline = Instant::now() + self.timeout;
         let addresses = match timeout_at(deadline, self.addresses(cx)).await {
             Ok(addresses) => self.of_our_family(addresses?)?,
-            Err(_) => return Err(self.silence("the name lookup gave no answer")),
+            Err(_) => {
+                return Err(attempts::silence(
+                    "the name lookup gave no answer",
+                    self.timeout,
+                ));
+            }
         };
         let (stream, to) = self.race(addresses, deadline, cx).await?;
         let local = stream.socket().local_addr().ok();
@@ -83,7 +87,7 @@ impl Endpoint {
                 () = sleep_until(next.unwrap_or(deadline)), if next.is_some() => continue,
                 () = sleep_until(deadline) => {
                     for attempt in silent {
-                        let error = self.silence("no answer");
+                        let error = attempts::silence("no answer", self.timeout);
                         attempts::report(attempt.to, Some(&error), cx);
                         failed.push((attempt, error));
                     }
@@ -189,12 +193,5 @@ impl Endpoint {
         let failed = failed.into_iter();
         let failed = failed.map(|(attempt, error)| (attempt.to, error)).collect();
         attempts::all_failed(&self.authority.host, failed)
-    }
-
-    fn silence(&self, what: &str) -> Error {
-        let (within, longer) = (self.timeout, self.timeout.saturating_mul(3));
-        let reason = format!("{what} within {}", format_duration(within));
-        Error::new(Op::Connect, Kind::Timeout, reason)
-            .hint(format!("timeout={} waits longer", format_duration(longer)))
     }
 }

@@ -14,9 +14,11 @@ mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use socket2::{Domain, Protocol, Socket as Socket2, Type};
+use tokio::time::timeout;
 use wharf_sys::owner::Transport;
 
 use self::client::{Client, Hears};
@@ -71,6 +73,7 @@ pub static SCHEME: Scheme = Scheme {
 };
 
 const OPTIONS: &[OptionSpec] = &[
+    options::TIMEOUT,
     OptionSpec::flag("broadcast", "may send to a broadcast address").client(),
     OptionSpec::flag(
         "reuse",
@@ -85,6 +88,7 @@ struct Endpoint {
     socket: SocketOptions,
     groups: Groups,
     limits: Limits,
+    timeout: Duration,
     broadcast: bool,
     reuse: bool,
     v6only: bool,
@@ -103,6 +107,9 @@ fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
         socket: SocketOptions::parse(settings)?,
         groups: Groups::parse(settings, own)?,
         limits: Limits::parse(settings),
+        timeout: settings
+            .duration("timeout")
+            .unwrap_or(Duration::from_secs(10)),
         broadcast: settings.flag("broadcast"),
         reuse: settings.flag("reuse"),
         v6only: settings.flag("v6only"),
@@ -133,7 +140,9 @@ impl Endpoint {
     /// known whether somebody is there.
     async fn open(&self, cx: Cx<'_>) -> Result<Channel> {
         let mut failed = Vec::new();
-        for to in self.addresses(cx).await? {
+        let addresses = timeout(self.timeout, self.addresses(cx)).await;
+        let late = |_| attempts::silence("the name lookup gave no answer", self.timeout);
+        for to in addresses.map_err(late)?? {
             let opened = cx.net.enter(|| self.opened(to, cx));
             let opened = opened.and_then(|(socket, hears)| Ok((Socket::new(socket)?, hears)));
             let opened = opened.map_err(|error| Error::io(Op::Connect, error));
