@@ -244,14 +244,16 @@ fn is_gone(error: &io::Error) -> bool {
 /// Octets that tell where they came from, so that a mixed-up chunk is seen.
 fn pattern(seed: usize, len: usize) -> Vec<u8> {
     let mut state = seed as u32 | 1;
-    let octets = std::iter::repeat_with(|| {
+    let mut octets = Vec::with_capacity(len + 4);
+    while octets.len() < len {
         // Marsaglia's xorshift: cheap, and no two chunks look alike.
         state ^= state << 13;
         state ^= state >> 17;
         state ^= state << 5;
-        state as u8
-    });
-    octets.take(len).collect()
+        octets.extend_from_slice(&state.to_le_bytes());
+    }
+    octets.truncate(len);
+    octets
 }
 
 #[cfg(test)]
@@ -270,6 +272,40 @@ mod tests {
     async fn tcp_conforms() {
         let pair = async || connected("tcp-listen://127.0.0.1:0", |to| format!("tcp://{to}")).await;
         check(pair).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn records_conform() {
+        for layers in ["len16+tcp", "len32+tcp"] {
+            let server = format!("{layers}-listen://127.0.0.1:0");
+            let pair = async || connected(&server, |to| format!("{layers}://{to}")).await;
+            if let Err(broken) = check(pair).await {
+                panic!("{layers}: {broken}");
+            }
+        }
+    }
+
+    /// A listener of datagrams knows of a peer once that has said something.
+    async fn greeted() -> Result<(Channel, Channel)> {
+        let env = Env::new();
+        let mut listener = crate::Endpoint::parse("udp-listen://127.0.0.1:0")?
+            .listen(&env)
+            .await?;
+        let client = crate::Endpoint::parse(&format!("udp://{}", listener.local()[0]))?;
+        let mut near = client.connect(&env, None).await?;
+        let greeting = [b"hello".to_vec()];
+        let mut talk = Talk::new(&mut near, greeting.clone(), Until::Sent);
+        poll_fn(|cx| talk.poll(cx)).await.unwrap();
+        let mut far = listener.accept().await?.open().await?;
+        let mut talk = Talk::new(&mut far, [], Until::Heard(5));
+        poll_fn(|cx| talk.poll(cx)).await.unwrap();
+        talk.heard_exactly(greeting).unwrap();
+        Ok((near, far))
+    }
+
+    #[tokio::test]
+    async fn datagrams_conform() {
+        check(greeted).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

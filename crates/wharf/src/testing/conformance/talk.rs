@@ -181,16 +181,16 @@ impl<'a> Talk<'a> {
             return Err(format!("{heard} packets came, {expected} were sent"));
         }
         for (n, (heard, expected)) in heard.iter().zip(&expected).enumerate() {
-            let differs = heard.iter().zip(expected).position(|(a, b)| a != b);
-            if let Some(at) = differs {
+            if heard == expected {
+                continue;
+            }
+            if let Some(at) = heard.iter().zip(expected).position(|(a, b)| a != b) {
                 return Err(format!("message {n} differs at octet {at}"));
             }
-            if heard.len() != expected.len() {
-                let (heard, expected) = (heard.len(), expected.len());
-                return Err(format!(
-                    "message {n} came with {heard} octets, {expected} were sent"
-                ));
-            }
+            let (heard, expected) = (heard.len(), expected.len());
+            return Err(format!(
+                "message {n} came with {heard} octets, {expected} were sent"
+            ));
         }
         Ok(())
     }
