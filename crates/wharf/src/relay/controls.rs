@@ -70,7 +70,7 @@ pub(super) fn poll_pass(
             (None, Control::PacketError { peer, reason, .. }) => {
                 let peer = peer.map(|p| format!(" to {p}")).unwrap_or_default();
                 env.say(
-                    Level::Debug,
+                    Level::Warn,
                     &from.address,
                     format!("a packet{peer} was lost: {reason}"),
                 );
