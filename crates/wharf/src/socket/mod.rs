@@ -2,7 +2,7 @@
 //! errors.
 //!
 //! Nothing here knows a protocol; every protocol knows this. Shared by endpoints that stand on
-//! kernel objects: [`descriptor`] and [`kernel`] (sockets), [`resolve`] (names).
+//! kernel objects: [`descriptor`], [`kernel`] and [`records`] (sockets), [`resolve`] (names).
 
 pub mod address;
 pub mod channel;
@@ -21,6 +21,7 @@ pub mod net;
 pub mod options;
 pub mod packets;
 mod reconnect;
+pub mod records;
 pub mod resolve;
 pub mod scheme;
 pub mod settings;

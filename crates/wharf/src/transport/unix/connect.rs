@@ -12,13 +12,13 @@ use tokio::time::{Instant, sleep_until};
 
 use super::file::{self, SocketFile};
 use super::name::Name;
-use super::records::{self, Records};
 use super::stream::Stream;
 use super::{Endpoint, credentials, name, occupied};
 use crate::socket::channel::{Channel, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::{Info, SocketName};
+use crate::socket::records::{self, Records};
 use crate::socket::units::format_duration;
 
 /// How soon a full queue is tried again, at first and at most.
@@ -91,7 +91,7 @@ impl Endpoint {
             Type::SEQPACKET => records::SEQPACKET,
             _ => records::DATAGRAMS,
         };
-        let records = Records::new(socket, file, profile)?;
+        let records = Records::new(socket, profile)?.not_shared().keeping(file);
         let profile = records.profile();
         Ok(Channel::packets(records, info, profile))
     }

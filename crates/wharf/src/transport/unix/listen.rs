@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 use socket2::{SockAddr, Socket, Type};
 
 use super::file::{self, SocketFile};
-use super::records::{self, Records};
 use super::stream::Stream;
 use super::{Endpoint, credentials, name};
 use crate::socket::channel::{Channel, Profile};
@@ -15,6 +14,7 @@ use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::kernel::ListeningSocket;
 use crate::socket::listener::GroundListener;
+use crate::socket::records::{self, Records};
 
 pub(super) struct Listener {
     /// Goes before the socket does.
@@ -55,7 +55,7 @@ impl Listener {
             let stream = Stream::new(socket, None)?;
             return Ok(Channel::stream(stream, info, Profile::STREAM));
         }
-        let records = Records::new(socket, None, records::SEQPACKET)?;
+        let records = Records::new(socket, records::SEQPACKET)?.not_shared();
         let profile = records.profile();
         Ok(Channel::packets(records, info, profile))
     }

@@ -11,7 +11,6 @@ mod listen;
 mod name;
 mod occupied;
 mod peers;
-mod records;
 mod stream;
 #[cfg(test)]
 mod tests;

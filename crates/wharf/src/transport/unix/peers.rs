@@ -17,11 +17,11 @@ use wharf_sys::record;
 use super::Endpoint;
 use super::file::{self, SocketFile};
 use super::name;
-use super::records::{self, unsendable};
 use crate::socket::channel::Profile;
 use crate::socket::env::Cx;
 use crate::socket::info::{Info, SocketName};
 use crate::socket::packets::Facts;
+use crate::socket::records::{self, unsendable};
 use crate::transport::refused::Refused;
 use crate::transport::sessions::Datagrams;
 

@@ -1,21 +1,20 @@
 //! A connected stream socket, and how it is closed.
 //!
 //! Source: the kernel's `net/unix/af_unix.c`, `unix_release_sock`: to close while something is unread
-//! resets the peer, and a seqpacket peer is told so before it has read what was sent to it.
+//! resets the peer.
 //! Not here: moving octets (`socket/kernel.rs`).
 
 use std::io;
-use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::Socket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use wharf_sys::record;
 
 use super::file::SocketFile;
 use crate::socket::channel::{self, End};
 use crate::socket::kernel::StreamSocket;
+use crate::socket::records::forget_unread;
 
 /// A stream, with the file of its own end if that has one.
 pub(super) struct Stream {
@@ -47,21 +46,6 @@ impl Drop for Stream {
                 wharf_sys::stream::recv(socket, &mut space).is_ok_and(|len| len > 0)
             });
         }
-    }
-}
-
-/// The same for a socket of records.
-pub(super) fn forget_records(socket: &Socket) {
-    forget_unread(socket, |socket| {
-        matches!(record::recv(socket, &mut []), Ok(Some(_)))
-    });
-}
-
-/// Reads what nobody will read any more, so that closing is no reset. The peer can send nothing after
-/// this, so that it comes to an end.
-fn forget_unread(socket: &Socket, mut read: impl FnMut(&Socket) -> bool) {
-    if socket.shutdown(Shutdown::Read).is_ok() {
-        while read(socket) {}
     }
 }
 

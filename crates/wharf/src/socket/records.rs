@@ -1,10 +1,12 @@
-//! A connected socket that keeps boundaries: seqpacket, and datagrams to one peer.
+//! Sockets of the kernel that keep boundaries and have one peer: seqpackets, connected Unix datagrams,
+//! and inherited ones.
 //!
 //! Sources: unix(7), recvmsg(2); the kernel's `net/unix/af_unix.c`. Nothing is ever cut: the length of
 //! the next record is asked for first, because no limit of ours bounds what a peer may send.
-//! Not here: datagrams of many peers (`datagrams.rs`).
+//! Not here: names and options (each transport), datagrams of many peers (`transport/sessions`).
 
 use std::io;
+use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
@@ -13,34 +15,32 @@ use tokio::io::Interest;
 use wharf_sys::readiness::{self, Watched};
 use wharf_sys::record;
 
-use super::file::SocketFile;
-use super::stream::forget_records;
-use crate::socket::channel::{End, Finish, Packets, Profile};
-use crate::socket::error::{Error, Kind, Op};
-use crate::socket::packets::{Batch, Facts, Got};
+use super::channel::{End, Finish, Packets, Profile};
+use super::error::{Error, Kind, Op};
+use super::packets::{Batch, Facts, Got};
 
 /// Of the send buffer the kernel keeps so much for itself (`unix_dgram_sendmsg`).
 const OVERHEAD: usize = 32;
 
 /// Seqpackets: they arrive, in order, and there is an end.
-pub(super) const SEQPACKET: Profile = Profile {
+pub const SEQPACKET: Profile = Profile {
     max_len: None,
     ..Profile::RECORDS
 };
 
 /// Datagrams between processes arrive and keep their order, unlike UDP (unix(7)); they have no end.
-pub(super) const DATAGRAMS: Profile = Profile {
+pub const DATAGRAMS: Profile = Profile {
     finish: Finish::None,
     ..SEQPACKET
 };
 
 /// The longest record that `socket` can send.
-pub(super) fn max_len(socket: &Socket) -> io::Result<usize> {
+pub fn max_len(socket: &Socket) -> io::Result<usize> {
     Ok(socket.send_buffer_size()?.saturating_sub(OVERHEAD))
 }
 
 /// Why a record of `len` octets could not be sent.
-pub(super) fn unsendable(error: io::Error, len: usize, max_len: usize) -> io::Error {
+pub fn unsendable(error: io::Error, len: usize, max_len: usize) -> io::Error {
     match Errno::from_io_error(&error) {
         Some(Errno::MSGSIZE) => {
             let reason = format!("a packet of {len} octets is too long, the limit is {max_len}");
@@ -67,7 +67,7 @@ fn is_reset(error: &io::Error) -> bool {
 }
 
 /// Takes the next record into `batch`; `false` at the end. The error is the kernel's.
-pub(super) fn receive(socket: &Socket, batch: &mut Batch) -> io::Result<bool> {
+fn receive(socket: &Socket, batch: &mut Batch) -> io::Result<bool> {
     let space = record::next_len(socket)?;
     let mut has_ended = false;
     let pushed = batch.push_with(space, |space| {
@@ -83,34 +83,38 @@ pub(super) fn receive(socket: &Socket, batch: &mut Batch) -> io::Result<bool> {
     }
 }
 
-/// The socket, connected.
-pub(super) struct Records {
+/// Reads what nobody will read any more, so that closing is no reset (`unix_release_sock`), which would
+/// overtake what was sent. The peer can send nothing after this. `read` says whether there was something.
+pub fn forget_unread(socket: &Socket, mut read: impl FnMut(&Socket) -> bool) {
+    if socket.shutdown(Shutdown::Read).is_ok() {
+        while read(socket) {}
+    }
+}
+
+/// A connected socket.
+pub struct Records {
     /// Goes before the socket does.
-    _file: Option<SocketFile>,
+    kept: Option<Box<dyn Send>>,
     fd: Watched<Socket>,
     profile: Profile,
     max_len: usize,
     /// The peer closed with something of ours unread. What it had sent before may still be there.
     was_reset: bool,
-    /// The peer is to be told of no end when this closes.
-    resets: bool,
+    /// Closing this ends the connection in good order.
+    ends_it: bool,
 }
 
 impl Records {
-    /// Takes a connected socket.
+    /// Takes a connected socket, of which others may have copies.
     ///
     /// # Errors
     /// The event loop cannot watch it.
-    pub(super) fn new(
-        socket: Socket,
-        file: Option<SocketFile>,
-        profile: Profile,
-    ) -> io::Result<Records> {
+    pub fn new(socket: Socket, profile: Profile) -> io::Result<Records> {
         // Before anything is read: it tells an empty record from the end.
         record::mark(&socket)?;
         let max_len = max_len(&socket)?;
         Ok(Records {
-            _file: file,
+            kept: None,
             fd: readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
             profile: Profile {
                 max_len: Some(max_len),
@@ -118,15 +122,32 @@ impl Records {
             },
             max_len,
             was_reset: false,
-            resets: false,
+            ends_it: false,
         })
     }
 
-    pub(super) fn profile(&self) -> Profile {
+    /// The same, of which nobody else has a copy: closing it ends the connection, and not by a reset
+    /// because something is unread.
+    #[must_use]
+    pub fn not_shared(mut self) -> Records {
+        self.ends_it = self.ends();
+        self
+    }
+
+    /// The same, and what is to be dropped just before the socket.
+    #[must_use]
+    pub fn keeping(mut self, kept: impl Send + 'static) -> Records {
+        self.kept = Some(Box::new(kept));
+        self
+    }
+
+    /// What it can do.
+    pub fn profile(&self) -> Profile {
         self.profile
     }
 
-    pub(super) fn socket(&self) -> &Socket {
+    /// The socket itself.
+    pub fn socket(&self) -> &Socket {
         self.fd.get_ref()
     }
 
@@ -138,9 +159,11 @@ impl Records {
 
 impl Drop for Records {
     fn drop(&mut self) {
-        if self.ends() && !self.resets {
-            forget_records(self.socket());
+        if self.ends_it {
+            let read = |socket: &Socket| matches!(record::recv(socket, &mut []), Ok(Some(_)));
+            forget_unread(self.socket(), read);
         }
+        self.kept = None;
     }
 }
 
@@ -196,11 +219,11 @@ impl Packets for Records {
     }
 
     fn poll_finish(&mut self, _cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {
-        self.resets = matches!(end, End::Reset | End::Truncated);
+        self.ends_it &= !matches!(end, End::Reset | End::Truncated);
         if !self.ends() {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(match self.socket().shutdown(std::net::Shutdown::Write) {
+        Poll::Ready(match self.socket().shutdown(Shutdown::Write) {
             // The peer is gone already.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             other => other,
