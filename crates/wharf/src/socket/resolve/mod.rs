@@ -1,21 +1,27 @@
 //! Names to addresses: overrides first, then the system's own lookup, inside the endpoint's net.
 //!
-//! Sources: getaddrinfo(3) for hosts, `/etc/services` and RFC 6335 for ports, RFC 4007 for zones.
-//! Not here: the order in which addresses are tried (Happy Eyeballs, in `proto`).
+//! Sources: getaddrinfo(3) for hosts, RFC 4007 for zones. Not here: names of ports (`services.rs`), the
+//! order in which addresses are tried (Happy Eyeballs, in `proto`).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+mod services;
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 
 use super::address::{Authority, Host, Port};
-use super::env::Cx;
+use super::env::{Cx, Family};
 use super::error::{Error, Kind, Op, Result};
 use super::net::Net;
 
-/// The addresses of `host` with `port`, in the order that the system prefers, each once.
+/// The addresses of `host` with `port`, in the order that the system prefers, each once; loopback
+/// where no host was given, and port 0 where no port was.
 ///
 /// `transport` (`tcp` or `udp`) picks the column of the service table.
 ///
 /// # Errors
-/// Kind `Name` if there is none, or none of the family that is allowed.
+/// Kind `Name` if there is none, or none of the family that is allowed; kind `Local` if a zone is no
+/// interface.
 ///
 /// *Cancel safety*: a lookup under way goes on in its thread and is forgotten.
 pub async fn resolve(
@@ -27,6 +33,9 @@ pub async fn resolve(
     let port = port_number(port, transport)?;
     let names = &cx.env.names;
     let found = match host {
+        Host::Missing if names.family == Family::V6 => {
+            vec![SocketAddr::from((Ipv6Addr::LOCALHOST, port))]
+        }
         Host::Missing => vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))],
         Host::V4(address) => vec![SocketAddr::from((*address, port))],
         Host::V6(address, zone) => {
@@ -38,7 +47,6 @@ pub async fn resolve(
         }
         Host::Name(name) => lookup(name, port, cx).await?,
     };
-    let numeric = !matches!(host, Host::Name(_));
     let mut usable: Vec<SocketAddr> = Vec::new();
     for address in &found {
         if names.family.admits(&address.ip()) && !usable.contains(address) {
@@ -46,20 +54,36 @@ pub async fn resolve(
         }
     }
     if usable.is_empty() {
-        let family = if names.family == super::env::Family::V4 {
-            "IPv4"
-        } else {
-            "IPv6"
-        };
-        let why = if numeric { "is no" } else { "has no" };
-        return Err(Error::new(
-            Op::Resolve,
-            Kind::Name,
-            format!("{host} {why} {family} address"),
-        )
-        .hint(format!("without -{}", if family == "IPv4" { 4 } else { 6 })));
+        return Err(other_family(host, names.family));
     }
     Ok(usable)
+}
+
+/// There are addresses, and none may be used.
+fn other_family(host: &Host, family: Family) -> Error {
+    let verb = match host {
+        Host::Name(_) => "has",
+        _ => "is",
+    };
+    let (name, flag, loopback) = match family {
+        Family::V4 => ("IPv4", "-4", "127.0.0.1"),
+        Family::V6 => ("IPv6", "-6", "[::1]"),
+        Family::Any => ("known", "-4 and -6", "127.0.0.1"),
+    };
+    let error = Error::new(
+        Op::Resolve,
+        Kind::Name,
+        format!("{host} {verb} no {name} address"),
+    );
+    let is_loopback = match host {
+        Host::V4(address) => address.is_loopback(),
+        Host::V6(address, _) => address.is_loopback(),
+        _ => false,
+    };
+    if is_loopback {
+        return error.hint(format!("{loopback}, or without {flag}"));
+    }
+    error.hint(format!("without {flag}"))
 }
 
 async fn lookup(name: &str, port: u16, cx: Cx<'_>) -> Result<Vec<SocketAddr>> {
@@ -68,11 +92,8 @@ async fn lookup(name: &str, port: u16, cx: Cx<'_>) -> Result<Vec<SocketAddr>> {
         (o.host == "*" || o.host.eq_ignore_ascii_case(name)) && o.port.is_none_or(|p| p == port)
     });
     if let Some(given) = given {
-        return Ok(given
-            .addresses
-            .iter()
-            .map(|ip| SocketAddr::new(*ip, port))
-            .collect());
+        let addresses = given.addresses.iter();
+        return Ok(addresses.map(|ip| SocketAddr::new(*ip, port)).collect());
     }
     if names.numeric_only {
         return Err(Error::new(
@@ -107,21 +128,27 @@ async fn lookup(name: &str, port: u16, cx: Cx<'_>) -> Result<Vec<SocketAddr>> {
     };
     match answer {
         Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(unknown(name, "it has no address")),
+        Ok(_) => Err(unknown(name, port, "it has no address")),
         Err(error) => {
             let text = error.to_string();
             let why = text
                 .strip_prefix("failed to lookup address information: ")
                 .unwrap_or(&text);
-            Err(unknown(name, &why.to_lowercase()))
+            Err(unknown(name, port, &why.to_lowercase()))
         }
     }
 }
 
-fn unknown(name: &str, why: &str) -> Error {
+fn unknown(name: &str, port: u16, why: &str) -> Error {
     let error = Error::new(Op::Resolve, Kind::Name, format!("name {name}: {why}"));
-    if name.to_ascii_lowercase().ends_with("-listen") {
-        return error.hint(format!("to listen: {}://:PORT", name.to_ascii_lowercase()));
+    let lower = name.to_ascii_lowercase();
+    // tcp-listen:80 is a host and a port.
+    if lower.ends_with("-listen") {
+        return error.hint(format!("{lower}://:{port} to listen"));
+    }
+    // EAI_AGAIN of getaddrinfo(3): nobody was there to ask.
+    if why.contains("temporary failure") {
+        return error.hint("ask a name server that answers: /etc/resolv.conf names them");
     }
     error.hint("check the spelling, or give the address with --resolve NAME:PORT:ADDRESS")
 }
@@ -135,9 +162,10 @@ pub fn port_number(port: Option<&Port>, transport: &str) -> Result<u16> {
         None => Ok(0),
         Some(Port::Number(number)) => Ok(*number),
         Some(Port::Wide(number)) => {
-            Err(Error::usage(format!("port {number} is out of range")).hint("ports are 0 to 65535"))
+            let reason = format!("port {number} is out of range: ports are 0 to 65535");
+            Err(Error::usage(reason))
         }
-        Some(Port::Service(name)) => service(name, transport).ok_or_else(|| {
+        Some(Port::Service(name)) => services::port(name, transport).ok_or_else(|| {
             Error::new(
                 Op::Resolve,
                 Kind::Name,
@@ -162,57 +190,6 @@ pub fn host_port(authority: &Authority, transport: &str) -> Result<(String, u16)
     Ok((host, port_number(authority.port.as_ref(), transport)?))
 }
 
-/// Services that people name, for machines without `/etc/services` (IANA's registry, RFC 6335).
-const WELL_KNOWN: [(&str, u16); 28] = [
-    ("discard", 9),
-    ("domain", 53),
-    ("echo", 7),
-    ("finger", 79),
-    ("ftp", 21),
-    ("ftps", 990),
-    ("gopher", 70),
-    ("http", 80),
-    ("https", 443),
-    ("imap", 143),
-    ("imap2", 143),
-    ("imaps", 993),
-    ("ldap", 389),
-    ("ldaps", 636),
-    ("mqtt", 1883),
-    ("mysql", 3306),
-    ("nntp", 119),
-    ("ntp", 123),
-    ("pop3", 110),
-    ("pop3s", 995),
-    ("postgresql", 5432),
-    ("smtp", 25),
-    ("snmp", 161),
-    ("ssh", 22),
-    ("submission", 587),
-    ("syslog", 514),
-    ("telnet", 23),
-    ("tftp", 69),
-];
-
-fn service(name: &str, transport: &str) -> Option<u16> {
-    let table = std::fs::read_to_string("/etc/services").unwrap_or_default();
-    let from_table = table.lines().find_map(|line| {
-        let mut words = line.split('#').next()?.split_whitespace();
-        let (official, port) = (words.next()?, words.next()?);
-        let (number, kind) = port.split_once('/')?;
-        let named = official == name || words.any(|alias| alias == name);
-        (named && kind == transport)
-            .then(|| number.parse().ok())
-            .flatten()
-    });
-    from_table.or_else(|| {
-        WELL_KNOWN
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, port)| *port)
-    })
-}
-
 /// The number of an interface, by name or number, inside `net`.
 ///
 /// # Errors
@@ -227,11 +204,9 @@ pub fn zone_index(zone: &str, net: &Net) -> Result<u32> {
         net => net.enter(inside),
     };
     found.map_err(|error| {
-        Error::io(Op::Resolve, error)
+        Error::io_while(Op::Resolve, format_args!("interface {zone}"), error)
             .of_kind(Kind::Local)
-            .hint(format!(
-                "there is no interface {zone} here; ip link lists them"
-            ))
+            .hint("ip link, which lists the interfaces")
     })
 }
 
