@@ -57,6 +57,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// The kind in a sentence.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Kind::Stream => "a stream",
+            Kind::Packets => "packets",
+            Kind::Either => "a stream or packets",
+        }
+    }
+
     /// The word for `explain` and JSON.
     pub const fn name(self) -> &'static str {
         match self {

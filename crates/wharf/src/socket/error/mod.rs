@@ -175,7 +175,11 @@ impl fmt::Display for Error {
             Some(at) => {
                 // `stdio:` and its like end with the colon that follows every address here.
                 let address = at.address.strip_suffix(':').unwrap_or(&at.address);
-                write!(f, "{} {address}: ", inner.op.name())?;
+                // Reading an address is no deed: the address is what is wrong.
+                if inner.op != Op::Parse {
+                    write!(f, "{} ", inner.op.name())?;
+                }
+                write!(f, "{address}: ")?;
                 if let Some(layer) = at.layer {
                     write!(f, "{layer}: ")?;
                 }

@@ -5,6 +5,8 @@
 //! Not here: templates, retries and what users call (`endpoint.rs`).
 
 mod assign;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -396,8 +398,8 @@ fn check_kind(upper: &Scheme, lower: &Channel) -> Result<()> {
     Err(Error::usage(format!(
         "{} stands on {}, and this is {}",
         upper.name,
-        wanted.name(),
-        lower.profile.kind.name()
+        wanted.in_words(),
+        lower.profile.kind.in_words()
     )))
 }
 

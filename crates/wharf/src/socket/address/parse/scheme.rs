@@ -95,17 +95,9 @@ impl Parser<'_> {
             let reason = format!(
                 "{} stands on {}, and {} gives {}",
                 upper.name,
-                if wants == Kind::Stream {
-                    "a stream"
-                } else {
-                    "packets"
-                },
+                wants.in_words(),
                 lower.name,
-                if lower.gives == Kind::Stream {
-                    "a stream"
-                } else {
-                    "packets"
-                },
+                lower.gives.in_words(),
             );
             let error = self.wrong(*at, reason);
             let names = stack
