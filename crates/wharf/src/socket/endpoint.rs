@@ -1,11 +1,10 @@
 //! What users hold: an [`Endpoint`], checked and ready to be opened or listened with.
 //!
-//! Here: retries, and the entry to a listener. Not here: which schemes there are (`catalog.rs` makes
-//! [`Endpoint::parse`] from its list), templates (`template.rs`).
+//! Not here: which schemes there are (`catalog.rs` makes [`Endpoint::parse`] from its list), variables
+//! (`template/`), opening again (`retry.rs`).
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -15,7 +14,7 @@ use super::env::{Cx, Env};
 use super::error::{Error, Result};
 use super::info::Info;
 use super::listener::{Asked, Listener};
-use super::log::{Level, Message};
+use super::log::Message;
 use super::scheme::{Catalog, Listeners, Reopen};
 use super::stack::{Layer, Stack};
 use super::template::Template;
@@ -137,7 +136,8 @@ impl Endpoint {
     /// Opens it. `origin` is what is known of the other side; templates need it.
     ///
     /// # Errors
-    /// What the failing layer says, after as many retries as the address asks for.
+    /// What the failing layer says, after as many retries as the address asks for. Kind `Usage` if it
+    /// listens.
     ///
     /// *Cancel safety*: dropping the future gives up; what was open is closed.
     pub fn connect<'a>(
@@ -146,6 +146,9 @@ impl Endpoint {
         origin: Option<&'a Info>,
     ) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(async move {
+            if self.is_listener() {
+                return Err(self.wrong_role("this side listens, and is not opened"));
+            }
             let Some(template) = &self.0.template else {
                 return self.open(env, origin).await;
             };
@@ -156,90 +159,14 @@ impl Endpoint {
         })
     }
 
-    async fn open(&self, env: &Env, origin: Option<&Info>) -> Result<Channel> {
-        let general = self.0.stack.general();
-        let times = general.integer::<i64>("retry").unwrap_or(0);
-        let channel = self.connect_with_retries(env, origin, times).await?;
-        if !general.flag("reconnect") {
-            return Ok(channel);
-        }
-        Ok(super::reconnect::wrap(
-            channel,
-            self.clone(),
-            env.clone(),
-            origin.cloned(),
-        ))
-    }
-
-    /// Opens what its peer has ended; without a limit unless `retry` was given. `soon` says that
-    /// the last connection was short, so that a peer which always hangs up is not hammered.
-    pub(super) async fn connect_again(
-        &self,
-        env: &Env,
-        origin: Option<&Info>,
-        soon: bool,
-    ) -> Result<Channel> {
-        let general = self.0.stack.general();
-        let times = if general.is_given("retry") {
-            general.integer("retry")
-        } else {
-            None
-        };
-        if soon {
-            let wait = general
-                .duration("retry-interval")
-                .unwrap_or(Duration::from_secs(1));
-            tokio::time::sleep(wait).await;
-        }
-        self.connect_with_retries(env, origin, times.unwrap_or(i64::MAX))
-            .await
-    }
-
-    async fn connect_with_retries(
-        &self,
-        env: &Env,
-        origin: Option<&Info>,
-        mut left: i64,
-    ) -> Result<Channel> {
-        let general = self.0.stack.general();
-        let mut wait = general
-            .duration("retry-interval")
-            .unwrap_or(Duration::from_secs(1));
-        let longest = general.duration("retry-max").unwrap_or(wait).max(wait);
-        loop {
-            let cx = Cx {
-                env,
-                net: &env.net,
-                at: self.address_text(),
-                origin,
-            };
-            let error = match self.0.stack.connect(cx).await {
-                Ok(channel) => return Ok(channel),
-                Err(error) => error,
-            };
-            // What was typed wrong does not become right by waiting.
-            if left == 0 || error.kind().blame() == super::error::Blame::Usage {
-                return Err(error);
-            }
-            if left != i64::MAX {
-                left -= 1;
-            }
-            let again = super::units::format_duration(wait);
-            cx.say(Level::Info, format!("{error}; trying again in {again}"));
-            let mut shutdown = env.shutdown.clone();
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = shutdown.reached(super::env::Stage::Draining) => return Err(error),
-            }
-            wait = (wait * 2).min(longest);
-        }
-    }
-
     /// Binds and listens, and says so to the log.
     ///
     /// # Errors
-    /// The address is taken, not ours, or needs a privilege.
+    /// The address is taken, not ours, or needs a privilege. Kind `Usage` if it does not listen.
     pub async fn listen(&self, env: &Env) -> Result<Listener> {
+        if !self.is_listener() {
+            return Err(self.wrong_role("this side is opened, and does not listen"));
+        }
         let cx = Cx {
             env,
             net: &env.net,
@@ -258,6 +185,12 @@ impl Endpoint {
             exposed: listener.exposed(),
         });
         Ok(listener)
+    }
+
+    fn wrong_role(&self, reason: &str) -> Error {
+        Error::usage(reason)
+            .at(self, None)
+            .hint("SCHEME-listen is the side that listens")
     }
 
     pub(super) async fn serve(&self, lower: Channel, env: Env) -> Result<Asked> {

@@ -23,6 +23,7 @@ pub mod packets;
 mod reconnect;
 pub mod records;
 pub mod resolve;
+mod retry;
 pub mod scheme;
 pub mod settings;
 pub mod stack;

@@ -2,7 +2,7 @@
 //!
 //! Data that was written and not acknowledged when the peer went is lost, which is said as a
 //! warning with its amount. Once our own direction was finished, the peer's end is an end.
-//! Not here: how often and how soon (the `retry` options, in `endpoint.rs`).
+//! Not here: how often and how soon (the `retry` options, in `retry.rs`).
 
 use std::io;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::channel::{Channel, End, Io, Packets, Stream};
 use super::endpoint::Endpoint;
-use super::env::Env;
+use super::env::{Env, Stage};
 use super::error::{Error, Kind, Op, Result};
 use super::info::Info;
 use super::log::Level;
@@ -116,10 +116,13 @@ impl Reconnecting {
             (self.endpoint.clone(), self.env.clone(), self.origin.clone());
         let was_short = self.opened_at.elapsed() < SHORT;
         self.state = State::Opening(Box::pin(async move {
-            endpoint
-                .connect_again(&env, origin.as_ref(), was_short)
-                .await
+            endpoint.open_again(&env, origin.as_ref(), was_short).await
         }));
+    }
+
+    /// Whether a connection that is over is followed by another.
+    fn goes_on(&self) -> bool {
+        !self.finished && self.env.shutdown.stage() == Stage::Running
     }
 
     /// Whether an error means that the connection is over, rather than that something is wrong here.
@@ -153,11 +156,11 @@ impl AsyncRead for Reconnecting {
             let before = buf.filled().len();
             let read = ready!(Pin::new(stream.as_mut()).poll_read(cx, buf));
             match read {
-                Ok(()) if buf.filled().len() > before || this.finished => {
+                Ok(()) if buf.filled().len() > before || !this.goes_on() => {
                     return Poll::Ready(Ok(()));
                 }
                 Ok(()) => this.reopen("the peer ended"),
-                Err(error) if Reconnecting::is_over(&error) && !this.finished => {
+                Err(error) if Reconnecting::is_over(&error) && this.goes_on() => {
                     this.reopen(&error.to_string());
                 }
                 Err(error) => return Poll::Ready(Err(error)),
@@ -178,7 +181,9 @@ impl AsyncWrite for Reconnecting {
                 return Poll::Ready(Err(wrong_kind()));
             };
             match ready!(Pin::new(stream.as_mut()).poll_write(cx, data)) {
-                Err(error) if Reconnecting::is_over(&error) => this.reopen(&error.to_string()),
+                Err(error) if Reconnecting::is_over(&error) && this.goes_on() => {
+                    this.reopen(&error.to_string());
+                }
                 other => return Poll::Ready(other),
             }
         }
@@ -228,8 +233,8 @@ impl Packets for Reconnecting {
                 return Poll::Ready(Err(wrong_kind()));
             };
             match ready!(packets.poll_recv(cx, batch)) {
-                Ok(Got::End(_)) if !self.finished => self.reopen("the peer ended"),
-                Err(error) if Reconnecting::is_over(&error) && !self.finished => {
+                Ok(Got::End(_)) if self.goes_on() => self.reopen("the peer ended"),
+                Err(error) if Reconnecting::is_over(&error) && self.goes_on() => {
                     self.reopen(&error.to_string());
                 }
                 other => return Poll::Ready(other),
@@ -243,7 +248,7 @@ impl Packets for Reconnecting {
                 return Poll::Ready(Err(wrong_kind()));
             };
             match ready!(packets.poll_send(cx, batch)) {
-                Err(error) if Reconnecting::is_over(&error) => {
+                Err(error) if Reconnecting::is_over(&error) && self.goes_on() => {
                     self.reopen(&error.to_string());
                     if batch.is_empty() {
                         return Poll::Ready(Ok(()));

@@ -4,6 +4,9 @@
 //! from a peer: wherever they go they are one piece, and add no structure.
 //! Not here: which variables there are ([`Info::VARIABLES`]).
 
+#[cfg(test)]
+mod tests;
+
 use std::net::Ipv6Addr;
 
 use super::address::{Address, Locator, Role, Text, mask};
@@ -184,7 +187,9 @@ impl Variable<'_> {
         };
         match (self.name, self.place()) {
             ("target" | "peer" | "local", _) => fitting(&["[::]:9", "[::1]:9", "[::1]:99"]),
-            (_, Place::Brackets) => fitting(&["2001:db8::1", "2001:db8::11", "2001:db8::1:1"]),
+            (_, Place::Brackets) if self.name.ends_with(".host") => {
+                fitting(&["2001:db8::1", "2001:db8::11", "2001:db8::1:1"])
+            }
             (name, _) if name.ends_with(".host") => {
                 fitting(&["192.0.2.101", "198.51.100.1", "198.51.100.10"])
             }

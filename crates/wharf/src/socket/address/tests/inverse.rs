@@ -49,7 +49,7 @@ fn value(kind: OptionKind) -> BoxedStrategy<String> {
         .boxed(),
         OptionKind::Text | OptionKind::Path | OptionKind::Secret => prop_oneof![
             ANY.prop_map(|text| format!("={}", text.replace([',', '#', '[', ']'], "%5d"))),
-            "=[a-z:%]{0,4}\\[[a-z,#%{}]{0,4}\\][a-z%]{0,4}",
+            "=[g-z:%]{0,4}\\[[g-z,#%{}]{0,4}\\][g-z%]{0,4}",
             Just("=%7Btarget}{peer".to_owned()),
         ]
         .boxed(),
@@ -165,8 +165,13 @@ fn check_inverse(address: &Address, text: &str) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn printing_with_secrets_is_the_inverse_of_parsing(text in any_address()) {
-        let address = Address::parse(&text, &CATALOG);
-        let address = address.map_err(|e| TestCaseError::fail(format!("{text}: {e}")))?;
+        let address = match Address::parse(&text, &CATALOG) {
+            Ok(address) => address,
+            Err(error) if error.reason().ends_with("not UTF-8") => {
+                return Err(TestCaseError::reject("chance spelled %ff"));
+            }
+            Err(error) => return Err(TestCaseError::fail(format!("{text}: {error}"))),
+        };
         check_inverse(&address, &text)?;
         // What is shown can be read as well, masks and all.
         let shown = address.to_string();
