@@ -10,6 +10,7 @@ mod docs;
 mod eof;
 mod explain;
 mod help;
+mod inherited;
 mod mistakes;
 mod names;
 mod probe;

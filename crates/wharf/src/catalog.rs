@@ -22,6 +22,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &network::netns::SCHEME,
     &local::stdio::SCHEME,
     &local::file::SCHEME,
+    &local::fd::SCHEME,
     &local::exec::EXEC,
     &local::exec::SHELL,
     &local::pty::SCHEME,

@@ -5,6 +5,7 @@ pub mod builtin;
 mod child;
 mod command;
 pub mod exec;
+pub mod fd;
 pub mod file;
 mod follow;
 mod half;
