@@ -8,3 +8,4 @@ mod inetd;
 mod network;
 mod peers;
 mod tls;
+mod unix;
