@@ -119,6 +119,24 @@ pub const FIXTURES: &[Fixture] = &[
         prepare: |_| ready("random:#size=40,seed=7", Peer::Gives(SEED_7.to_vec(), None)),
     },
     Fixture {
+        name: "file",
+        prepare: |folder| {
+            let path = folder.join("read");
+            let given = b"what stands in the file that is read now";
+            std::fs::write(&path, given).unwrap();
+            let address = format!("file:{}", path.display());
+            ready(address, Peer::Gives(given.to_vec(), None))
+        },
+    },
+    Fixture {
+        name: "file (written)",
+        prepare: |folder| {
+            let path = folder.join("written");
+            let address = format!("file:{}#create", path.display());
+            ready(address, Peer::Takes(Some(path)))
+        },
+    },
+    Fixture {
         name: "pipe",
         prepare: pipe,
     },

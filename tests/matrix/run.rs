@@ -19,7 +19,7 @@ const LEFT_SAYS: &[u8] = b"what the left side says, in one message.";
 const RIGHT_SAYS: &[u8] = b"what the right side says, in one message";
 
 /// How long silence may last before a pair that has no end of its own is over.
-const SILENCE: Duration = Duration::from_millis(400);
+const SILENCE: Duration = Duration::from_millis(800);
 
 /// Nothing here takes longer on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
