@@ -5,20 +5,21 @@
 //! [`Script::stream`] and [`Script::packets`] give the channel and the [`Peer`] to look at.
 //! Not here: two ends that talk to each other (`memory.rs`).
 
+mod actor;
+mod state;
+
 use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
+use self::actor::Actor;
+use self::state::State;
 use super::lock;
-use crate::socket::channel::{self, Channel, End, Profile};
+use crate::socket::channel::{Channel, End, Profile};
 use crate::socket::info::Info;
-use crate::socket::packets::{Batch, Facts, Got};
 
 /// The longest packet, unless the script says otherwise.
 const MAX_LEN: usize = 65_535;
@@ -148,34 +149,8 @@ impl Script {
     }
 
     fn peer(self) -> Peer {
-        Peer(Arc::new(Mutex::new(State {
-            script: self,
-            timer: None,
-            allowance: None,
-            refusal: None,
-            given: 0,
-            got: Vec::new(),
-            got_at: None,
-            told: Vec::new(),
-            closed: false,
-            waiting: Vec::new(),
-        })))
+        Peer(Arc::new(Mutex::new(State::new(self))))
     }
-}
-
-#[derive(Debug)]
-struct State {
-    script: Script,
-    timer: Option<Pin<Box<Sleep>>>,
-    allowance: Option<usize>,
-    refusal: Option<io::ErrorKind>,
-    given: u64,
-    got: Vec<Vec<u8>>,
-    got_at: Option<Instant>,
-    told: Vec<(End, Instant)>,
-    closed: bool,
-    /// Who polled in vain; any step may be what they wait for.
-    waiting: Vec<Waker>,
 }
 
 /// What became of a scripted peer. Can be asked at any time.
@@ -222,255 +197,10 @@ impl Peer {
     }
 }
 
-impl State {
-    /// Goes on with the script up to a step that waits for somebody, and leaves that in front.
-    fn advance(&mut self, cx: &mut Context<'_>) {
-        while let Some(step) = self.script.steps.front() {
-            let done = match step {
-                Step::Give(_) | Step::GiveZeros(_) | Step::Fail(_) | Step::End(_) => false,
-                Step::Wait(time) => {
-                    let timer = self
-                        .timer
-                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(*time)));
-                    let over = timer.as_mut().poll(cx).is_ready();
-                    if over {
-                        self.timer = None;
-                    }
-                    over
-                }
-                Step::Hear(octets) => self.got.iter().map(Vec::len).sum::<usize>() >= *octets,
-                Step::Told => !self.told.is_empty(),
-                Step::Take(more) => {
-                    self.allowance = *more;
-                    true
-                }
-                Step::Refuse(kind) => {
-                    self.refusal = Some(*kind);
-                    true
-                }
-            };
-            if !done {
-                return;
-            }
-            self.script.steps.pop_front();
-            self.wake();
-        }
-    }
-
-    fn wake(&mut self) {
-        self.waiting.drain(..).for_each(Waker::wake);
-    }
-
-    fn wait<T>(&mut self, cx: &Context<'_>) -> Poll<T> {
-        if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.waiting.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// How reading from the peer ends or fails now, if it does.
-    fn ending(&self) -> Option<io::Result<End>> {
-        match self.script.steps.front()? {
-            Step::Fail(kind) => Some(Err((*kind).into())),
-            Step::End(End::Reset) => Some(Err(io::ErrorKind::ConnectionReset.into())),
-            Step::End(End::Truncated) => Some(Err(io::ErrorKind::UnexpectedEof.into())),
-            Step::End(end) => Some(Ok(end.clone())),
-            _ => None,
-        }
-    }
-
-    /// Remembers what was sent, and goes on.
-    fn hear(&mut self, cx: &mut Context<'_>, data: &[u8], cost: usize) {
-        self.allowance = self.allowance.map(|more| more.saturating_sub(cost));
-        self.got.push(data.to_vec());
-        self.got_at = Some(Instant::now());
-        self.wake();
-        self.advance(cx);
-    }
-
-    fn tell(&mut self, cx: &mut Context<'_>, end: &End) {
-        self.told.push((end.clone(), Instant::now()));
-        self.wake();
-        self.advance(cx);
-    }
-
-    fn unsent(&self) -> usize {
-        match self.got_at {
-            Some(at) if at.elapsed() < self.script.lag => self.got.iter().map(Vec::len).sum(),
-            _ => 0,
-        }
-    }
-}
-
-/// The channel's side of a scripted peer.
-struct Actor {
-    peer: Peer,
-}
-
-impl AsyncRead for Actor {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let mut state = self.peer.state();
-        state.advance(cx);
-        if let Some(ending) = state.ending() {
-            return Poll::Ready(ending.map(|_| ()));
-        }
-        let (given, empty) = match state.script.steps.front_mut() {
-            Some(Step::Give(data)) => {
-                let n = data.len().min(buf.remaining());
-                buf.put_slice(data.get(..n).unwrap_or_default());
-                data.drain(..n);
-                (n, data.is_empty())
-            }
-            Some(Step::GiveZeros(left)) => {
-                let n = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(buf.remaining());
-                buf.initialize_unfilled_to(n).fill(0);
-                buf.advance(n);
-                *left -= n as u64;
-                (n, *left == 0)
-            }
-            _ => return state.wait(cx),
-        };
-        state.given += given as u64;
-        if empty {
-            state.script.steps.pop_front();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Actor {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut state = self.peer.state();
-        state.advance(cx);
-        if let Some(kind) = state.refusal {
-            return Poll::Ready(Err(kind.into()));
-        }
-        let n = state.allowance.unwrap_or(data.len()).min(data.len());
-        if n == 0 && !data.is_empty() {
-            return state.wait(cx);
-        }
-        state.hear(cx, data.get(..n).unwrap_or_default(), n);
-        Poll::Ready(Ok(n))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.peer.state().tell(cx, &End::Fin);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl channel::Stream for Actor {
-    fn ended(&self) -> End {
-        match self.peer.state().ending() {
-            Some(Ok(end)) => end,
-            _ => End::Fin,
-        }
-    }
-
-    fn poll_finish(&mut self, cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {
-        self.peer.state().tell(cx, end);
-        Poll::Ready(Ok(()))
-    }
-
-    fn unsent(&self) -> Option<usize> {
-        Some(self.peer.state().unsent())
-    }
-}
-
-impl channel::Packets for Actor {
-    fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<Got>> {
-        let mut state = self.peer.state();
-        let mut got = 0;
-        loop {
-            state.advance(cx);
-            let Some(Step::Give(data)) = state.script.steps.front() else {
-                break;
-            };
-            if batch.is_full() {
-                break;
-            }
-            batch.push(data, Facts::default());
-            let len = data.len() as u64;
-            state.given += len;
-            state.script.steps.pop_front();
-            got += 1;
-        }
-        if got > 0 {
-            return Poll::Ready(Ok(Got::Packets(got)));
-        }
-        match state.ending() {
-            Some(ending) => Poll::Ready(ending.map(Got::End)),
-            None => state.wait(cx),
-        }
-    }
-
-    fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
-        let mut state = self.peer.state();
-        state.advance(cx);
-        let max_len = state.script.max_len.unwrap_or(MAX_LEN);
-        let mut sent = 0;
-        while let Some(packet) = batch.front() {
-            let too_long = packet.data.len() > max_len;
-            let refusal = state
-                .refusal
-                .or(too_long.then_some(io::ErrorKind::InvalidInput));
-            match refusal {
-                // What went out is told before what was refused.
-                Some(_) if sent > 0 => break,
-                Some(kind) => {
-                    batch.pop_front();
-                    return Poll::Ready(Err(kind.into()));
-                }
-                None if state.allowance == Some(0) => break,
-                None => state.hear(cx, packet.data, 1),
-            }
-            batch.pop_front();
-            sent += 1;
-        }
-        match sent {
-            0 if !batch.is_empty() => state.wait(cx),
-            _ => Poll::Ready(Ok(())),
-        }
-    }
-
-    fn poll_finish(&mut self, cx: &mut Context<'_>, end: &End) -> Poll<io::Result<()>> {
-        self.peer.state().tell(cx, end);
-        Poll::Ready(Ok(()))
-    }
-
-    fn max_len(&self) -> usize {
-        self.peer.state().script.max_len.unwrap_or(MAX_LEN)
-    }
-
-    fn unsent(&self) -> Option<usize> {
-        Some(self.peer.state().unsent())
-    }
-}
-
-impl Drop for Actor {
-    fn drop(&mut self) {
-        self.peer.state().closed = true;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socket::channel::Io;
+    use crate::socket::channel::{self, Io};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn stream(script: Script) -> (Box<dyn channel::Stream>, Peer) {
