@@ -35,7 +35,8 @@ fn the_tcp_tutorial() {
 #[test]
 fn the_tcp_server_of_the_tutorial_and_nc() {
     require!(Tool::NC);
-    let (_server, port) = serving("tcp_server");
+    let (mut server, port) = serving("tcp_server");
+    assert_eq!(server.line(), "listening, 5 may wait");
     let nc = Tool::NC
         .with(["127.0.0.1", &port.to_string()])
         .stdin("nc\n");
