@@ -127,6 +127,7 @@ async fn lookup(name: &str, port: u16, cx: Cx<'_>) -> Result<Vec<SocketAddr>> {
         }
     };
     match answer {
+        answer if is_this_machine(name) => Ok(with_both_families(answer.unwrap_or_default(), port)),
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) => Err(unknown(name, port, "it has no address")),
         Err(error) => {
@@ -137,6 +138,30 @@ async fn lookup(name: &str, port: u16, cx: Cx<'_>) -> Result<Vec<SocketAddr>> {
             Err(unknown(name, port, &why.to_lowercase()))
         }
     }
+}
+
+/// Whether a name means this machine everywhere (RFC 6761, section 6.3).
+fn is_this_machine(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Adds the loopback address of a family that the system left out: many a hosts file has localhost
+/// for IPv4 only, and what listens on `::1` would not be found.
+fn with_both_families(mut found: Vec<SocketAddr>, port: u16) -> Vec<SocketAddr> {
+    let loopback = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
+    for ip in loopback {
+        if !found
+            .iter()
+            .any(|address| address.is_ipv4() == ip.is_ipv4())
+        {
+            found.push(SocketAddr::new(ip, port));
+        }
+    }
+    found
 }
 
 fn unknown(name: &str, port: u16, why: &str) -> Error {

@@ -179,3 +179,17 @@ fn what_is_bound_to_is_an_address_a_port_or_both() {
         assert!(parse_bind(text).is_err(), "{text}");
     }
 }
+
+#[tokio::test]
+async fn localhost_has_both_families_whatever_the_hosts_file_says() {
+    for name in ["localhost", "LOCALHOST.", "a.localhost"] {
+        let host = Host::Name(name.to_owned());
+        let addresses = found(&host, Some(Port::Number(80)), Names::default())
+            .await
+            .unwrap();
+        for loopback in ["127.0.0.1:80", "[::1]:80"] {
+            let loopback = loopback.parse().unwrap();
+            assert!(addresses.contains(&loopback), "{name}: {addresses:?}");
+        }
+    }
+}
