@@ -451,6 +451,7 @@ async fn accept(
 
 /// Takes the next peer that may come in, however long it takes.
 async fn accept_one(listener: &mut Listener, job: &Job) -> Incoming {
+    let mut told = false;
     loop {
         match listener.accept().await {
             Ok(incoming) if job.admits(incoming.info().peer.as_ref()) => return incoming,
@@ -458,7 +459,10 @@ async fn accept_one(listener: &mut Listener, job: &Job) -> Incoming {
                 job.refuse(incoming, Refusal::Denied).await;
             }
             Err(error) => {
-                job.watch.paused(&error);
+                // A lack that lasts is told once.
+                if !std::mem::replace(&mut told, true) {
+                    job.watch.paused(&error);
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
