@@ -5,12 +5,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The state column of a TCP socket that listens (`TCP_LISTEN` of the kernel, hexadecimal).
 const LISTEN: &str = "0A";
 
 /// The same for one whose peer has finished sending (`TCP_CLOSE_WAIT`).
 const CLOSE_WAIT: &str = "08";
+
+/// The unit of times in `/proc/PID/stat`: `USER_HZ` is 100 on every architecture that we run on.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Resident memory in octets (`VmRSS`), or `None` if the process is gone.
 pub fn memory(pid: u32) -> Option<u64> {
@@ -35,6 +39,21 @@ pub fn peak_memory(pid: u32) -> Option<u64> {
 /// The state letter: `R`, `S`, `Z` and so on, or `None` if the process is gone.
 pub fn state(pid: u32) -> Option<char> {
     field(pid, "State:")?.chars().next()
+}
+
+/// Processor time so far, in the program and in the kernel for it, or `None` if the process is gone.
+/// It counts in hundredths of a second.
+pub fn cpu_time(pid: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(path(pid, "stat")).ok()?;
+    // The name of the program, in parentheses, may contain anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks: Vec<u64> = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .flat_map(str::parse)
+        .collect();
+    Some(TICK * u32::try_from(ticks.iter().sum::<u64>()).ok()?)
 }
 
 /// How many descriptors are open.
@@ -173,5 +192,6 @@ mod tests {
         assert!(peak_memory(pid).unwrap() >= memory(pid).unwrap() / 2);
         assert!(descriptors(pid) >= 3);
         assert!(state(pid).is_some_and(|state| "RS".contains(state)));
+        assert!(cpu_time(pid).is_some());
     }
 }

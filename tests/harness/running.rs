@@ -140,6 +140,11 @@ impl Running {
             })
     }
 
+    /// All that it has printed on standard error so far.
+    pub fn stderr_so_far(&self) -> String {
+        self.stderr.as_ref().map(Capture::text).unwrap_or_default()
+    }
+
     /// Waits for the next event of this name: a line `{"event":NAME,...}` on standard error, as
     /// `--json` writes them. The second call with one name waits for the second such event.
     #[track_caller]

@@ -1,0 +1,126 @@
+//! What is scarce: descriptors, processes, memory, time. Whoever runs into a limit waits and goes
+//! on; nobody spins.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use wharf_tests::program::binary;
+use wharf_tests::{Program, Running, proc, tcp, wait, wharf};
+
+/// How long it is watched whether the program is at rest.
+const A_WHILE: Duration = Duration::from_millis(300);
+
+/// wharf with WORDS and this many descriptors at most.
+fn with_descriptors(most: u32, words: &[&str]) -> Program {
+    let line = format!("ulimit -n {most}; exec \"$0\" \"$@\"");
+    let shell = ["-c", &line, binary().to_str().expect("a path in UTF-8")];
+    Program::new("sh", shell.iter().chain(words))
+}
+
+#[track_caller]
+fn is_served(stream: &mut TcpStream) {
+    stream.write_all(b"x").unwrap();
+    assert_eq!(tcp::read_exact(stream, 1), b"x");
+}
+
+/// Processor time that passes while the program is watched for a while.
+#[track_caller]
+fn at_rest(wharf: &Running) -> Duration {
+    let before = proc::cpu_time(wharf.pid()).expect("a running program");
+    assert!(!wharf.ends_within(A_WHILE), "{wharf}");
+    proc::cpu_time(wharf.pid()).expect("a running program") - before
+}
+
+#[test]
+fn without_descriptors_accepting_pauses_and_resumes() {
+    let words = [
+        "--workers",
+        "1",
+        "--json",
+        "tcp-listen://127.0.0.1:0",
+        "echo:",
+    ];
+    let mut wharf = with_descriptors(32, &words).spawn();
+    let front = wharf.listening();
+    let mut clients: Vec<_> = (0..60).map(|_| tcp::connect(front)).collect();
+    wharf.stderr_line("too many open files");
+    let spent = at_rest(&wharf);
+    assert!(
+        spent < A_WHILE / 4,
+        "it spins: {spent:?} of {A_WHILE:?}\n{wharf}"
+    );
+    let told = wharf.stderr_so_far().matches("too many open files").count();
+    assert_eq!(told, 1, "a lack that lasts is told once\n{wharf}");
+    // Those who came first are served all the time, and each that leaves makes room for another.
+    is_served(&mut clients[0]);
+    for mut client in clients {
+        is_served(&mut client);
+    }
+}
+
+#[test]
+fn without_descriptors_for_the_other_side_one_connection_fails_and_the_listener_stays() {
+    let (behind, address) = tcp::listen();
+    let right = format!("tcp://{address}");
+    let words = [
+        "--workers",
+        "1",
+        "--json",
+        "tcp-listen://127.0.0.1:0",
+        &right,
+    ];
+    let mut wharf = with_descriptors(24, &words).spawn();
+    let front = wharf.listening();
+    let clients: Vec<_> = (0..40).map(|_| tcp::connect(front)).collect();
+    wharf.stderr_line("too many open files");
+    let spent = at_rest(&wharf);
+    assert!(
+        spent < A_WHILE / 4,
+        "it spins: {spent:?} of {A_WHILE:?}\n{wharf}"
+    );
+    clients.into_iter().for_each(tcp::reset);
+    wait::until("end of the others", wait::DEADLINE, || {
+        (proc::descriptors(wharf.pid()) < 14).then_some(())
+    });
+    let mut fresh = tcp::connect(front);
+    fresh.write_all(b"still here").unwrap();
+    tcp::finish(&fresh);
+    loop {
+        let mut server = tcp::accept(&behind);
+        if tcp::ending(&mut server).0 == b"still here" {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_listener_with_nothing_to_do_does_nothing() {
+    let (mut wharf, front) = listening(&["tcp-listen://127.0.0.1:0", "echo:"]);
+    let mut idle: Vec<_> = (0..50).map(|_| tcp::connect(front)).collect();
+    idle.iter_mut().for_each(is_served);
+    for _ in &idle {
+        wharf.event("opened");
+    }
+    assert!(at_rest(&wharf) <= Duration::from_millis(20));
+}
+
+#[test]
+fn a_thousand_connections_at_once_need_little_memory() {
+    let (wharf, front) = listening(&["--workers", "1", "tcp-listen://127.0.0.1:0", "echo:"]);
+    let mut first = tcp::connect(front);
+    is_served(&mut first);
+    let before = proc::memory(wharf.pid()).unwrap();
+    let mut clients: Vec<_> = (0..1000).map(|_| tcp::connect(front)).collect();
+    clients.iter_mut().for_each(is_served);
+    let grown = proc::memory(wharf.pid()).unwrap().saturating_sub(before);
+    // Far above what a release build needs, far below a buffer for each.
+    assert!(grown < 24 << 20, "{} octets a connection", grown / 1000);
+}
+
+#[track_caller]
+fn listening(words: &[&str]) -> (Running, SocketAddr) {
+    let mut wharf = wharf(["--json"].iter().chain(words)).spawn();
+    let front = wharf.listening();
+    (wharf, front)
+}
