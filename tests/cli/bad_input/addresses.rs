@@ -118,7 +118,7 @@ fn names_without_an_address_have_a_code_of_their_own() {
         Case(
             &["tcp://[fe80::1%nosuch0]:80"],
             9,
-            &["no interface nosuch0"],
+            &["interface nosuch0: no such device"],
         ),
     ]);
 }
