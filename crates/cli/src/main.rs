@@ -29,12 +29,13 @@ use self::terminal::{Event, Voice, answer};
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     std::panic::set_hook(Box::new(|panic| {
+        // First of all, so that what is said can be read.
+        wharf::local::terminal::restore();
         let text = format!("this is a bug in wharf: {panic}").replace('\n', " ");
         let voice = args::fallback(&[]);
         voice.note(Level::Error, &text);
         voice.note(Level::Error, "please report it, with the command line");
     }));
-    // Unwinding has put terminals back as they were.
     let exit = std::panic::catch_unwind(|| run(&words));
     exit.unwrap_or(Exit::Failed(Kind::Bug)).into()
 }

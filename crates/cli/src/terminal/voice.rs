@@ -100,16 +100,31 @@ impl Voice {
         out.into_bytes()
     }
 
-    /// Writes octets as they are. If standard error is gone there is nobody left to tell.
-    pub fn write(&self, bytes: &[u8]) {
+    /// Writes lines. If standard error is gone there is nobody left to tell.
+    pub fn write(&self, lines: &[u8]) {
         let write = || {
-            let _ = io::stderr().lock().write_all(bytes);
+            let _ = match self.terminal && wharf::local::terminal::is_raw() {
+                false => io::stderr().lock().write_all(lines),
+                true => io::stderr().lock().write_all(&for_raw(lines)),
+            };
         };
         match self.bar.get() {
             Some(bar) => bar.suspend(write),
             None => write(),
         }
     }
+}
+
+/// The same lines for a terminal that is raw, where a line feed does not go back to the left.
+fn for_raw(lines: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(lines.len() + 8);
+    for line in lines.split_inclusive(|&octet| octet == b'\n') {
+        match line {
+            [text @ .., b'\n'] => out.extend([text, b"\r\n"].concat()),
+            unfinished => out.extend_from_slice(unfinished),
+        }
+    }
+    out
 }
 
 impl Log for Voice {

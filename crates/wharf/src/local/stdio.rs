@@ -3,6 +3,7 @@
 //! Their modes belong to who started us, too: pipes and terminals are opened anew, sockets are told
 //! not to wait call by call, so that no `O_NONBLOCK` stays behind. A direction for which the
 //! descriptor is not open (as after nohup(1)) does not exist.
+//! A terminal tells its size, and can be raw: then it is read key by key.
 //! Not here: any other inherited descriptor (`fd`), the terminal itself (`terminal`).
 
 use std::io;
@@ -12,11 +13,13 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use wharf_proto::local::escape_key::Key;
 use wharf_sys::descriptor::{self as sys, Access};
+use wharf_sys::tty::is_terminal;
 
 use super::half::{Holder, Reader, Writer, remaining};
-use super::terminal::Screen;
-use crate::socket::channel::{Channel, Finish, Idle, Kind, Profile, Stream};
+use super::terminal::{Keys, Screen, window};
+use crate::socket::channel::{Channel, End, Finish, Idle, Kind, Profile, Status, Stream};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
 use crate::socket::info::Info;
@@ -41,12 +44,25 @@ pub static SCHEME: Scheme = Scheme {
     owns_path: false,
     uses: &[],
     privilege: None,
-    options: &[&[OptionSpec::new(
-        "escape-output",
-        OptionKind::Choice(&["auto", "yes", "no"]),
-        "shows control characters from the peer instead of obeying them; auto: on a terminal",
-    )
-    .default("auto")]],
+    options: &[&[
+        OptionSpec::new(
+            "escape-output",
+            OptionKind::Choice(&["auto", "yes", "no"]),
+            "shows control characters from the peer instead of obeying them; auto: on a terminal, unless it is raw",
+        )
+        .default("auto"),
+        OptionSpec::flag(
+            "raw",
+            "passes each key to the peer at once, Ctrl-C too: for a shell or an editor over there",
+        ),
+        OptionSpec::new(
+            "escape",
+            OptionKind::Text,
+            "the key that, with . after it, leaves a raw terminal; none for no such key",
+        )
+        .default("^]")
+        .example("^A"),
+    ]],
     standard: "POSIX stdin(3)",
     summary: "standard input and output; - for short",
     example: "stdio:",
@@ -65,15 +81,46 @@ enum Escape {
 
 struct Endpoint {
     escape: Escape,
+    raw: Option<Raw>,
+}
+
+/// A terminal that is to be read key by key.
+#[derive(Clone, Copy, Debug)]
+struct Raw {
+    /// The key that leads out of it.
+    escape: Option<Key>,
 }
 
 fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
-    let escape = match parts.settings.text("escape-output") {
+    let settings = parts.settings;
+    let raw = match settings.flag("raw") {
+        true => Some(Raw {
+            escape: escape_key(settings.text("escape").unwrap_or("none"))?,
+        }),
+        false if settings.is_given("escape") => {
+            return Err(Error::usage("escape is for a terminal that is raw")
+                .hint("stdio:#raw,escape=^A, or escape-output for what the peer says"));
+        }
+        false => None,
+    };
+    let escape = match settings.text("escape-output") {
         Some("yes") => Escape::Always,
         Some("no") => Escape::Never,
+        // Who has a raw terminal wants it to obey the peer.
+        _ if raw.is_some() => Escape::Never,
         _ => Escape::OnTerminal,
     };
-    Ok(Box::new(Endpoint { escape }))
+    Ok(Box::new(Endpoint { escape, raw }))
+}
+
+fn escape_key(text: &str) -> Result<Option<Key>> {
+    if text == "none" {
+        return Ok(None);
+    }
+    Key::parse(text).map(Some).ok_or_else(|| {
+        Error::usage(format!("escape={text}: a key is wanted"))
+            .hint("^] or ^A for one with Ctrl, ~ for one alone, none for no escape key")
+    })
 }
 
 impl Ground for Endpoint {
@@ -104,10 +151,29 @@ impl Endpoint {
         cx: Cx<'_>,
     ) -> Result<Channel> {
         let size = remaining(&input);
-        let terminal = wharf_sys::tty::is_terminal(&output);
+        let terminal = is_terminal(&output);
         let reader = half("input", &input, Access::Write, || {
             Reader::new(input.try_clone()?, Holder::Others)
         })?;
+        let own = |fd: &OwnedFd| fd.try_clone().map_err(|error| Error::io(Op::Open, error));
+        let input_side = match (reader, self.raw) {
+            (Some(reader), Some(raw)) if is_terminal(&input) => {
+                Some(Input::Keys(Keys::new(reader, own(&input)?, raw.escape, cx)))
+            }
+            (_, Some(_)) => {
+                return Err(Error::new(
+                    Op::Open,
+                    ErrorKind::Local,
+                    "standard input is no terminal that could be raw",
+                )
+                .hint("leave out raw: a pipe passes every octet anyway"));
+            }
+            (reader, None) => reader.map(Input::Plain),
+        };
+        let control = match is_terminal(&input) {
+            true => Some(window::tell(own(&input)?).map_err(|e| Error::io(Op::Open, e))?),
+            false => None,
+        };
         let writer = half("output", &output, Access::Read, || {
             Writer::new(output.try_clone()?, Holder::Others)
         })?;
@@ -117,7 +183,7 @@ impl Endpoint {
             Escape::Never => false,
         };
         let profile = Profile {
-            readable: reader.is_some(),
+            readable: input_side.is_some(),
             writable: writer.is_some(),
             finish: Finish::Half,
             idle: idle(&input),
@@ -125,7 +191,7 @@ impl Endpoint {
             ..Profile::STREAM
         };
         let stream = Standard {
-            reader,
+            input: input_side,
             output: writer.map(|writer| match escapes {
                 true => Output::Screen(Screen::new(writer)),
                 false => Output::Plain(writer),
@@ -136,7 +202,11 @@ impl Endpoint {
             size,
             ..Info::of(cx.at)
         };
-        Ok(Channel::stream(stream, info, profile))
+        let channel = Channel::stream(stream, info, profile);
+        Ok(match control {
+            Some(control) => channel.with_control(control),
+            None => channel,
+        })
     }
 }
 
@@ -198,6 +268,12 @@ impl Release {
 }
 
 #[derive(Debug)]
+enum Input {
+    Plain(Reader),
+    Keys(Keys<Reader>),
+}
+
+#[derive(Debug)]
 enum Output {
     Plain(Writer),
     Screen(Screen<Writer>),
@@ -215,7 +291,7 @@ impl Output {
 /// Both standard streams.
 #[derive(Debug)]
 struct Standard {
-    reader: Option<Reader>,
+    input: Option<Input>,
     /// Gone once the writing direction was ended.
     output: Option<Output>,
     release: Release,
@@ -227,8 +303,9 @@ impl AsyncRead for Standard {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().reader {
-            Some(reader) => Pin::new(reader).poll_read(cx, buf),
+        match &mut self.get_mut().input {
+            Some(Input::Plain(reader)) => Pin::new(reader).poll_read(cx, buf),
+            Some(Input::Keys(keys)) => Pin::new(keys).poll_read(cx, buf),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -265,6 +342,17 @@ impl AsyncWrite for Standard {
 }
 
 impl Stream for Standard {
+    fn ended(&self) -> End {
+        match &self.input {
+            Some(Input::Keys(keys)) if keys.has_quit() => End::Status(Status {
+                ok: true,
+                code: 0,
+                text: "left by the escape key".into(),
+            }),
+            _ => End::Fin,
+        }
+    }
+
     fn unsent(&self) -> Option<usize> {
         match &self.output {
             Some(Output::Plain(writer)) => writer.unsent(),

@@ -78,6 +78,8 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
         let first = serve(left, right, &env, &options, watcher);
         stoppable(async { crew.join(first.await).await }, &env).await
     });
+    // What did not end by itself, when it was told to, holds the terminal still.
+    wharf::local::terminal::restore();
     let ended = crew.failure().map(Err).or(ended);
     // A thread that reads a file or a terminal for us may never come back; nobody waits for it.
     runtime.shutdown_background();

@@ -98,7 +98,7 @@ async fn much_is_shown_to_the_end() {
 #[tokio::test]
 async fn sizes_and_signals_reach_the_program() {
     let script =
-        "trap 'stty size' WINCH; trap 'echo broken' INT; echo up; while read line; do :; done";
+        "trap 'stty size' WINCH; trap 'echo broken' INT; echo up; while :; do read line; done";
     let channel = open(&format!("pty#echo=no:sh -c \"{script}\""))
         .await
         .unwrap();

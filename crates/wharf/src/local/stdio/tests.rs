@@ -20,7 +20,7 @@ fn open_as(
         at: "stdio:",
         origin: None,
     };
-    Endpoint { escape }.open(input.into(), output.into(), Release::Keep, cx)
+    Endpoint { escape, raw: None }.open(input.into(), output.into(), Release::Keep, cx)
 }
 
 fn open(input: impl Into<OwnedFd>, output: impl Into<OwnedFd>) -> Channel {
