@@ -158,7 +158,8 @@ impl Endpoint {
         let own = |fd: &OwnedFd| fd.try_clone().map_err(|error| Error::io(Op::Open, error));
         let input_side = match (reader, self.raw) {
             (Some(reader), Some(raw)) if is_terminal(&input) => {
-                Some(Input::Keys(Keys::new(reader, own(&input)?, raw.escape, cx)))
+                let keys = Keys::new(reader, own(&input)?, raw.escape, cx);
+                Some(Input::Keys(Box::new(keys)))
             }
             (_, Some(_)) => {
                 return Err(Error::new(
@@ -270,7 +271,7 @@ impl Release {
 #[derive(Debug)]
 enum Input {
     Plain(Reader),
-    Keys(Keys<Reader>),
+    Keys(Box<Keys<Reader>>),
 }
 
 #[derive(Debug)]
@@ -305,7 +306,7 @@ impl AsyncRead for Standard {
     ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().input {
             Some(Input::Plain(reader)) => Pin::new(reader).poll_read(cx, buf),
-            Some(Input::Keys(keys)) => Pin::new(keys).poll_read(cx, buf),
+            Some(Input::Keys(keys)) => Pin::new(keys.as_mut()).poll_read(cx, buf),
             None => Poll::Ready(Ok(())),
         }
     }
