@@ -19,3 +19,4 @@ mod recipes;
 mod report;
 mod serving;
 mod tables;
+mod terminal;
