@@ -53,6 +53,9 @@ fn arguments_that_cannot_be_meant() {
         "--allow lan :1 echo:",
         "--limit-rate 0 tcp://h:1",
         "--once endpoints",
+        "probe --once h:1",
+        "explain --recv-only h:1 echo:",
+        "-q -v h:1",
         "tcp://h:1 endpoints",
         "endpont",
         "endpoints tpc",
@@ -64,7 +67,7 @@ fn arguments_that_cannot_be_meant() {
         "probe host:9-3",
     ]);
     snapshot("cli/mistakes-arguments", &text);
-    assert_eq!(text.matches("[2]").count(), 18, "{text}");
+    assert_eq!(text.matches("[2]").count(), 21, "{text}");
     let nothing = wharf([""; 0]).run();
     nothing.code(2).stderr_has("an address is missing");
 }

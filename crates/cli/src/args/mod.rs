@@ -92,13 +92,20 @@ fn fits(name: &str, matches: &ArgMatches) -> Result<()> {
             let typed = flag
                 .get_long()
                 .map_or_else(|| id.to_string(), |long| format!("--{long}"));
-            return Err(
-                Error::usage(format!("{typed} means something only for a relay"))
-                    .hint(format!("wharf {name} -h")),
-            );
+            return Err(of_a_relay(&typed).hint(format!("wharf {name} -h")));
         }
     }
     Ok(())
+}
+
+fn of_a_relay(flag: &str) -> Error {
+    Error::usage(format!("{flag} means something only for a relay"))
+}
+
+/// The flag alone of what the parser shows: `--wait <TIME>`, `--verbose...`.
+fn bare(shown: &str) -> &str {
+    let flag = shown.split(' ').next().unwrap_or_default();
+    flag.trim_end_matches("...")
 }
 
 /// An error of the parser in our words.
@@ -109,14 +116,15 @@ fn plain(error: &clap::Error, words: &[OsString]) -> Error {
         _ => None,
     };
     let argument = text(ContextKind::InvalidArg).unwrap_or_default();
-    // "--wait <TIME>": what was typed is the flag alone.
-    let flag = argument.split(' ').next().unwrap_or_default().to_owned();
+    let flag = bare(&argument).to_owned();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     let cause = std::error::Error::source(error).map(ToString::to_string);
     let here =
         help::command_of(words).map_or_else(|| "wharf -h".into(), |c| format!("wharf {c} -h"));
     match error.kind() {
-        ErrorKind::UnknownArgument => unknown(&flag, &here),
+        ErrorKind::UnknownArgument => {
+            misplaced(&flag, words).unwrap_or_else(|| unknown(&flag, &here))
+        }
         ErrorKind::ValueValidation => {
             Error::usage(format!("{flag} {value}: {}", cause.unwrap_or_default()))
         }
@@ -133,9 +141,9 @@ fn plain(error: &clap::Error, words: &[OsString]) -> Error {
         }
         ErrorKind::ArgumentConflict => {
             let other = text(ContextKind::PriorArg).unwrap_or_default();
-            match flag == other.split(' ').next().unwrap_or_default() {
-                true => Error::usage(format!("{flag} is given twice")),
-                false => Error::usage(format!("{flag} and {other} exclude each other")),
+            match bare(&other) {
+                other if flag == other => Error::usage(format!("{flag} is given twice")),
+                other => Error::usage(format!("{flag} and {other} exclude each other")),
             }
         }
         ErrorKind::MissingRequiredArgument => {
@@ -148,6 +156,22 @@ fn plain(error: &clap::Error, words: &[OsString]) -> Error {
             Error::usage(line.trim_start_matches("error: ")).hint(here)
         }
     }
+}
+
+/// A flag of a relay behind a command, where only the command's own are known.
+fn misplaced(flag: &str, words: &[OsString]) -> Option<Error> {
+    let name = help::command_of(words)?;
+    let is_known = command().get_arguments().any(|arg| {
+        let mut longs = arg.get_long().into_iter();
+        let mut shorts = arg.get_short().into_iter();
+        longs.any(|long| flag == format!("--{long}"))
+            || shorts.any(|short| flag == format!("-{short}"))
+    });
+    is_known.then(|| match name.as_str() {
+        "explain" => Error::usage(format!("{flag} comes before explain"))
+            .hint(format!("wharf {flag} ... explain LEFT RIGHT")),
+        _ => of_a_relay(flag).hint(format!("wharf {name} -h")),
+    })
 }
 
 /// A flag that does not exist: what nc, ncat and socat mean by it, or the nearest that does.
