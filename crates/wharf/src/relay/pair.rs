@@ -231,6 +231,28 @@ impl Pair {
         Error::io(op, error).at(&self.side(side).address, None)
     }
 
+    /// Neither direction exists, such as between two files that are both only read.
+    fn motionless(&self) -> Verdict {
+        let (source, sink) = match self.options.direction {
+            Directions::RightToLeft => (Side::Right, Side::Left),
+            Directions::Both | Directions::LeftToRight => (Side::Left, Side::Right),
+        };
+        let refused = |side, reason| {
+            let at = &self.side(side).address;
+            (side, Error::new(Op::Open, Kind::Usage, reason).at(at, None))
+        };
+        let (side, error) = if self.side(sink).profile.writable {
+            refused(source, "it can only be written, so nothing can be moved")
+        } else {
+            let (side, error) = refused(sink, "it can only be read, so nothing can be moved");
+            (
+                side,
+                error.hint("file:PATH#create, #append or #write is a file that is written"),
+            )
+        };
+        self.verdict(Cause::Failed(side), Some(error))
+    }
+
     /// Whether the relay is over, now that both directions have moved what they could.
     fn judge(&mut self) -> Option<Verdict> {
         for side in [Side::Left, Side::Right] {
@@ -247,6 +269,7 @@ impl Pair {
             let verdict = match self.pending.take() {
                 Some((side, error)) => self.verdict(Cause::Reset(side), Some(error)),
                 None => match (&self.there.state, &self.back.state) {
+                    (State::Absent, State::Absent) => self.motionless(),
                     (State::Cut, _) => self.verdict(Cause::Closed(Side::Right), None),
                     (_, State::Cut) => self.verdict(Cause::Closed(Side::Left), None),
                     _ => self.verdict(Cause::Finished, None),

@@ -213,3 +213,27 @@ async fn both_channels_are_closed_when_it_is_over() {
     let (_, left, right) = streams(end(), end()).await;
     assert!(left.is_closed() && right.is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_sides_that_cannot_be_joined_are_an_error() {
+    let read_only = Profile {
+        writable: false,
+        ..Profile::STREAM
+    };
+    let (left, _) = Script::new().gives("text").stream(read_only);
+    let (right, _) = Script::new().gives("text").stream(read_only);
+    let outcome = joined(left, right, &Options::default()).await;
+    assert_eq!(outcome.cause, Cause::Failed(Side::Right));
+    let error = outcome.error.unwrap();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(error.reason().contains("can only be read"), "{error}");
+    // The only direction that was asked for has to exist, too.
+    let (left, _) = Script::new().gives("text").stream(read_only);
+    let (right, _) = Script::new().gives("text").stream(Profile::STREAM);
+    let options = Options {
+        direction: Direction::RightToLeft,
+        ..Options::default()
+    };
+    let outcome = joined(left, right, &options).await;
+    assert_eq!(outcome.cause, Cause::Failed(Side::Left));
+}
