@@ -87,7 +87,7 @@ fn failure(path: &Path, error: io::Error) -> Error {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let shown = path.display();
+    let shown = path.display().to_string();
     match error.kind() {
         io::ErrorKind::NotFound if !folder.is_dir() => {
             let folder = folder.display();
@@ -95,9 +95,13 @@ fn failure(path: &Path, error: io::Error) -> Error {
         }
         io::ErrorKind::NotFound => match near_file(folder, path) {
             Some(near) => Error::io(Op::Open, error).hint(format!("did you mean {near}?")),
-            None => Error::io(Op::Open, error).hint(format!(
-                "file:{shown}#create,write makes it and writes to it"
-            )),
+            None => Error::io(Op::Open, error).hint(match shown.contains('#') {
+                // Out of habit: ./x#create, where all is the name.
+                true => {
+                    format!("file:{shown}, if an option was meant: a path without file: has none")
+                }
+                false => format!("file:{shown}#create makes it and writes it"),
+            }),
         },
         io::ErrorKind::IsADirectory => folder_failure(path).because(error),
         io::ErrorKind::AlreadyExists => {
@@ -137,6 +141,18 @@ fn near_file(folder: &Path, path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_missing_says_how_to_make_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let hint = |name| {
+            let missing = io::Error::from(io::ErrorKind::NotFound);
+            let error = failure(&folder.path().join(name), missing);
+            error.try_this().unwrap_or_default().to_owned()
+        };
+        assert!(hint("new").ends_with("/new#create makes it and writes it"));
+        assert!(hint("new#append").contains("/new#append, if an option was meant"));
+    }
 
     #[test]
     fn only_a_leading_tilde_is_the_home_folder() {
