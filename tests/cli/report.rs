@@ -34,6 +34,23 @@ fn events_tell_of_a_connection_from_its_begin_to_its_end() {
 }
 
 #[test]
+fn the_last_event_is_that_it_ended() {
+    let (listener, address) = tcp::listen();
+    drop(listener);
+    let names = |flags: &[&str]| -> Vec<String> {
+        let to = format!("tcp://{address}");
+        let words = ["--json"].iter().chain(flags).copied().chain([to.as_str()]);
+        let output = wharf(words).run();
+        output.code(4);
+        let event = |line: &str| -> serde_json::Value { serde_json::from_str(line).unwrap() };
+        let name = |line| event(line)["event"].as_str().unwrap().to_owned();
+        output.stderr.lines().map(name).collect()
+    };
+    assert_eq!(names(&[]), ["error", "ended"]);
+    assert_eq!(names(&["--stats"]), ["error", "stats", "ended"]);
+}
+
+#[test]
 fn a_client_that_succeeds_is_silent_unless_asked() {
     let one = |flags: &[&str]| {
         let server = tcp::serve(|mut stream| tcp::read_to_end(&mut stream));

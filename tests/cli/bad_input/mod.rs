@@ -59,14 +59,13 @@ fn is_clear(output: &Output) {
     output.stderr_lacks("panicked").stderr_lacks("Error {");
 }
 
-/// The last event, which must be the error.
+/// The error, which must be the last event, or the last before the end of a run that had begun.
 #[track_caller]
 fn error_event(output: &Output) -> Value {
-    let last = output.stderr.lines().last().unwrap_or_default();
-    let event: Value = serde_json::from_str(last).unwrap_or_default();
-    assert_eq!(
-        event["event"], "error",
-        "the last line is the error\n{output}"
-    );
-    event
+    let events = output.stderr.lines().map(serde_json::from_str);
+    let events: Vec<Value> = events.map(Result::unwrap_or_default).collect();
+    let said = events.iter().rfind(|event| event["event"] != "ended");
+    let said = said.cloned().unwrap_or_default();
+    assert_eq!(said["event"], "error", "the error comes last\n{output}");
+    said
 }

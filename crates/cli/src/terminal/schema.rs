@@ -134,8 +134,13 @@ pub const EVENTS: [EventSpec; 11] = [
         fields: SUMS,
     },
     EventSpec {
+        name: "error",
+        when: "The run failed; ended follows, unless nothing was begun.",
+        fields: ERROR,
+    },
+    EventSpec {
         name: "ended",
-        when: "The run ended; the last line, unless an error follows.",
+        when: "The run ended; the last line.",
         fields: &[
             ("exit", "text", "the name of the exit code"),
             ("code", "number", "the exit code"),
@@ -150,11 +155,6 @@ pub const EVENTS: [EventSpec; 11] = [
             SUMS[8],
             SUMS[9],
         ],
-    },
-    EventSpec {
-        name: "error",
-        when: "The run failed; the last line.",
-        fields: ERROR,
     },
 ];
 

@@ -15,10 +15,8 @@ use crate::terminal::voice::Form;
 use crate::terminal::{Event, Voice};
 
 /// Says what there is to say, and decides on the exit code. `ended` is `None` if the run was given
-/// up because it did not stop when told to.
-///
-/// # Errors
-/// What made the whole run fail.
+/// up because it did not stop when told to. What made it fail is said before the sums, so that the
+/// event `ended` is the last one.
 pub fn conclude(
     relay: &Relay,
     kind: Kind,
@@ -26,7 +24,7 @@ pub fn conclude(
     tally: &Tally,
     signal: Option<i32>,
     ended: Option<Result<Summary>>,
-) -> Result<Exit> {
+) -> Exit {
     let mut totals = tally.totals();
     totals.cut += totals.open;
     let (exit, error) = match ended {
@@ -43,17 +41,20 @@ pub fn conclude(
         },
     };
     let served = totals.connections > 0 || kind == Kind::Many && error.is_none();
-    let tells = voice.form() == Form::Json || served && (kind == Kind::Many || voice.is_verbose());
+    let tells = served && (kind == Kind::Many || voice.is_verbose())
+        || totals.cut + totals.lost > 0 && exit != Exit::StdoutClosed;
+    if let Some(error) = &error {
+        voice.say(&Event::Error { error });
+    }
     if relay.stats {
         voice.say(&Event::Stats { totals: &totals });
-    } else if tells || totals.cut + totals.lost > 0 && exit != Exit::StdoutClosed {
+    }
+    // In words the two are one.
+    if voice.form() == Form::Json || tells && !relay.stats {
         let totals = &totals;
         voice.say(&Event::Ended { totals, exit });
     }
-    match error {
-        Some(error) if exit == Exit::Failed(error.kind()) => Err(error),
-        _ => Ok(exit),
-    }
+    exit
 }
 
 /// What the only connection of a run means for the run.

@@ -33,7 +33,7 @@ const LAST_CHANCE: Duration = Duration::from_millis(200);
 /// Runs the relay to its end.
 ///
 /// # Errors
-/// A side could not be opened, or could not be listened with.
+/// There is no event loop, or signals cannot be caught. Whatever fails later is said here.
 pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
     if voice.is_verbose() {
         for lint in Plan::new(&relay.left, &relay.right).lints {
@@ -83,7 +83,14 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
     let ended = crew.failure().map(Err).or(ended);
     // A thread that reads a file or a terminal for us may never come back; nobody waits for it.
     runtime.shutdown_background();
-    end::conclude(&relay, kind, &voice, &tally, caught.signal(), ended)
+    Ok(end::conclude(
+        &relay,
+        kind,
+        &voice,
+        &tally,
+        caught.signal(),
+        ended,
+    ))
 }
 
 /// How many connections a run is about.
