@@ -128,6 +128,19 @@ fn progress_is_shown_on_a_terminal() {
 }
 
 #[test]
+fn progress_is_shown_at_a_prompt_if_the_data_goes_elsewhere() {
+    let terminal = Terminal::open();
+    terminal.resize(100, 24);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("data"), vec![0; 1_000_000]).unwrap();
+    let program = wharf(["--progress", "--limit-rate", "2MB", "./data", "discard:"]);
+    let program = program.env("TERM", "xterm").folder(folder.path());
+    let client = program.spawn_on(&terminal);
+    terminal.shows(" of 976.56 KiB");
+    client.finish().code(0);
+}
+
+#[test]
 fn progress_is_shown_nowhere_else() {
     let output = wharf(["--progress", "echo:"]).stdin("data").run();
     output.code(0).stdout_is("data").quiet();

@@ -1,7 +1,7 @@
 //! How far it has come: a bar on standard error, with rate and, where the size is known, time left.
 //!
-//! Only where standard error is a terminal and standard output is not: there it would run into the
-//! data.
+//! Only where standard error is a terminal, and not where standard output is a side and a terminal
+//! too: there it would run into the data.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -13,12 +13,23 @@ use super::Voice;
 use super::voice::Form;
 use crate::commands::relay::Tally;
 
+/// Where what is moved goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// One side is standard input and output.
+    OnStdout,
+    /// Neither side is.
+    Elsewhere,
+}
+
 /// How often the bar looks at the counters.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Shows a bar in a task of the present event loop, where one can be shown.
-pub fn start(voice: &Arc<Voice>, tally: Arc<Tally>) {
-    if !voice.is_terminal() || voice.form() == Form::Json || std::io::stdout().is_terminal() {
+/// Shows a bar in a task of the present event loop, where one can be shown. `data` says where the
+/// data goes.
+pub fn start(voice: &Arc<Voice>, tally: Arc<Tally>, data: Data) {
+    let mixes = data == Data::OnStdout && std::io::stdout().is_terminal();
+    if !voice.is_terminal() || voice.form() == Form::Json || mixes {
         return;
     }
     let bar = ProgressBar::no_length()

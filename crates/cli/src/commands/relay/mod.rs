@@ -67,7 +67,11 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
         say.say(&Event::Stats { totals });
     })?;
     if relay.progress {
-        progress::start(&voice, tally.clone());
+        let data = match end::is_stdio(&relay.left) || end::is_stdio(&relay.right) {
+            true => progress::Data::OnStdout,
+            false => progress::Data::Elsewhere,
+        };
+        progress::start(&voice, tally.clone(), data);
     }
     drop(inside);
     watcher.when_open(&crew);
