@@ -8,7 +8,7 @@ use std::time::Duration;
 use wharf_tests::need::Need;
 use wharf_tests::port::Port;
 use wharf_tests::program::binary;
-use wharf_tests::{Program, Running, require, tcp, wharf};
+use wharf_tests::{Program, Running, Signal, require, tcp, wharf};
 
 /// A server that gives back what it gets, with more flags.
 #[track_caller]
@@ -84,6 +84,14 @@ fn standard_input_serves_one_peer() {
     stream.write_all(b"answer\n").unwrap();
     drop(stream);
     server.finish().code(0).stdout_is("answer\n");
+}
+
+#[test]
+fn a_listener_for_one_that_served_nobody_has_not_done_its_work() {
+    let mut server = wharf(["--json", "tcp-listen://127.0.0.1:0"]).spawn();
+    server.listening();
+    server.signal(Signal::INT);
+    server.finish().code(130);
 }
 
 #[test]

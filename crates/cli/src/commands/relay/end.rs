@@ -36,7 +36,10 @@ pub fn conclude(
         },
         Some(Ok(summary)) => match (summary.outcome, signal) {
             (Some(outcome), signal) => of_one(relay, outcome, signal),
-            (None, Some(signal)) if totals.cut > 0 => (Exit::Signal(signal), None),
+            // A listener for one that served nobody has not done what it was started for.
+            (None, Some(signal)) if totals.cut > 0 || kind == Kind::One => {
+                (Exit::Signal(signal), None)
+            }
             (None, _) => (Exit::Done, None),
         },
     };
@@ -106,7 +109,8 @@ fn endpoint(relay: &Relay, side: Side) -> &Endpoint {
     }
 }
 
-fn is_stdio(endpoint: &Endpoint) -> bool {
+/// Whether it is standard input and output.
+pub fn is_stdio(endpoint: &Endpoint) -> bool {
     endpoint
         .layers()
         .last()
