@@ -27,6 +27,7 @@ pub struct Watcher {
     listens: bool,
     hexdump: bool,
     told_full: AtomicBool,
+    told_paused: AtomicBool,
 }
 
 impl Watcher {
@@ -40,6 +41,7 @@ impl Watcher {
             listens: relay.left.is_listener() || relay.right.is_listener(),
             hexdump: relay.hexdump,
             told_full: AtomicBool::new(false),
+            told_paused: AtomicBool::new(false),
         }
     }
 
@@ -47,6 +49,15 @@ impl Watcher {
     pub fn when_open(&self, crew: &Arc<Crew>) {
         // Once a run.
         let _ = self.crew.set(Arc::downgrade(crew));
+    }
+
+    /// Says what goes on and on under load: it is news once.
+    fn note_once(&self, told: &AtomicBool, level: Level, text: &str) {
+        let level = match told.swap(true, Ordering::Relaxed) {
+            false => level,
+            true => Level::Debug,
+        };
+        self.voice.note(level, text);
     }
 }
 
@@ -110,16 +121,11 @@ impl Watch for Watcher {
         let text = format!(
             "{open} connections are open, as many as --max-connections allows; further ones wait"
         );
-        // Under load this goes on and on: it is news once.
-        let level = match self.told_full.swap(true, Ordering::Relaxed) {
-            false => Level::Info,
-            true => Level::Debug,
-        };
-        self.voice.note(level, &text);
+        self.note_once(&self.told_full, Level::Info, &text);
     }
 
     fn paused(&self, error: &Error) {
-        self.voice
-            .note(Level::Warn, &format!("accepting pauses: {error}"));
+        let text = format!("accepting pauses until something is closed: {error}");
+        self.note_once(&self.told_paused, Level::Warn, &text);
     }
 }
