@@ -148,8 +148,11 @@ impl Crew {
             return Ok(());
         };
         wharf_sys::account::drop_privileges(user).map_err(|error| {
-            Error::io_while(Op::Bind, format_args!("become user {user}"), error)
-                .hint("--user needs root, or CAP_SETUID and CAP_SETGID")
+            let error = Error::io_while(Op::Bind, format_args!("become user {user}"), error);
+            match error.kind() {
+                Kind::Privilege => error.hint("--user needs root, or CAP_SETUID and CAP_SETGID"),
+                _ => error,
+            }
         })
     }
 
