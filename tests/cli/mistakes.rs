@@ -51,6 +51,7 @@ fn arguments_that_cannot_be_meant() {
         "--when-full wai :1 echo:",
         "--send-only --recv-only tcp://h:1",
         "--allow lan :1 echo:",
+        "--allow 10.0.0.0/8 tcp://h:1",
         "--limit-rate 0 tcp://h:1",
         "--once endpoints",
         "probe --once h:1",
@@ -67,7 +68,7 @@ fn arguments_that_cannot_be_meant() {
         "probe host:9-3",
     ]);
     snapshot("cli/mistakes-arguments", &text);
-    assert_eq!(text.matches("[2]").count(), 21, "{text}");
+    assert_eq!(text.matches("[2]").count(), 22, "{text}");
     let nothing = wharf([""; 0]).run();
     nothing.code(2).stderr_has("an address is missing");
 }

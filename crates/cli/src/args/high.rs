@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use wharf::relay::{AfterEnd, Direction, Full, Options, Oversize, ServeOptions};
 use wharf::socket::env::{Family, Names};
 use wharf::socket::log::Level;
-use wharf::{Endpoint, Result};
+use wharf::{Endpoint, Error, Result};
 
 use super::help::Wish;
 use super::low::{
@@ -163,6 +163,9 @@ fn names(common: &CommonFlags) -> Names {
 
 fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay> {
     let (left, right) = sides::pair(sides, flags)?;
+    if !left.is_listener() && !right.is_listener() {
+        guards_nothing(flags)?;
+    }
     let workers = flags.workers;
     let direction = match (flags.send_only, flags.recv_only) {
         (true, _) => Direction::LeftToRight,
@@ -212,6 +215,19 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
         hexdump: flags.hexdump,
         progress: flags.progress,
     })
+}
+
+/// Refuses rules about peers where none can come: somebody relies on them.
+fn guards_nothing(flags: &RelayFlags) -> Result<()> {
+    let flag = match (&flags.allow[..], &flags.deny[..]) {
+        ([], []) => return Ok(()),
+        ([], _) => "--deny",
+        _ => "--allow",
+    };
+    Err(Error::usage(format!(
+        "{flag} is about who may connect, and neither side listens"
+    ))
+    .hint("tcp-listen://:PORT, or another -listen address"))
 }
 
 fn probe(flags: ProbeFlags, common: &CommonFlags) -> Result<Probe> {
