@@ -35,17 +35,19 @@ An address is a protocol stack, top layer first, with a place and options:
 
   SCHEME://[USER[:PASSWORD]@]HOST[:PORT][/PATH][?QUERY][#OPTION[=VALUE],...]
 
-The scheme is the stack: + joins layers (len16+tls+tcp://HOST:PORT); a stack that stops short of
-the ground gets its usual one (tls:// is tls+tcp://). -listen ends the scheme of the side that
-listens: tcp-listen://:9999. There an empty host is loopback; say 0.0.0.0 or [::] to be reached
-from other machines.
+The scheme is the stack: + joins layers (len16+tls+tcp://HOST:PORT); a stack
+that stops short of the ground gets its usual one (tls:// is tls+tcp://).
+-listen ends the scheme of the side that listens: tcp-listen://:9999. There an
+empty host is loopback; say 0.0.0.0 or [::] to be reached from other machines.
 
-Everything after # is for wharf and never sent: #nodelay,timeout=5s,bind=10.0.0.2. Times take
-units (500ms, 5s, 2m), sizes too (64KiB, 1MB). Inside [...] commas and # are plain. Where two
-layers know an option, say which: tcp.keepalive. What weakens security begins with danger-.
+Everything after # is for wharf and never sent: #nodelay,bind=10.0.0.2. Times
+take units (500ms, 5s, 2m), sizes too (64KiB, 1MB). Inside [...] commas and #
+are plain. Where two layers know an option, say which: tcp.keepalive. What
+weakens security begins with danger-.
 
 Local things take no //: exec:date  file:/tmp/x  unix:/run/x.sock  echo:
-After exec:, shell: and pty: the rest is the command, verbatim; options come first:
+After exec:, shell: and pty: the rest is the command, verbatim; options come
+first:
 
   exec#cwd=/tmp:ls -l
 
@@ -57,7 +59,8 @@ Short forms:
   /x ./x ../x  file:, by its verbatim name
   -- PROG ARG  exec:, as the last thing on the line, without quoting
 
-The right side may use what is known of the left: tcp://{target}. See wharf help variables.
+The right side may use what is known of the left: tcp://{target}. See wharf help
+variables.
 ";
 
 /// The topics of `wharf help`, beside commands and schemes.
