@@ -9,3 +9,4 @@ mod network;
 mod peers;
 mod tls;
 mod unix;
+mod vsock;
