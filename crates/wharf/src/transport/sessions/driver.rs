@@ -87,6 +87,10 @@ impl<D: Datagrams> Driver<D> {
     fn poll_read(&mut self, cx: &mut Context<'_>, shared: &Shared<D>) -> Poll<io::Result<()>> {
         let mut left = TURN;
         while left > 0 {
+            if D::WAITS && shared.table().is_full() {
+                // Whoever makes room wakes this task.
+                return Poll::Pending;
+            }
             let mut guard = ready!(shared.datagrams.socket().poll_read_ready(cx))?;
             let read = scratch::with(shared.datagrams.space(), |buf| {
                 let received = guard.try_io(|_| shared.datagrams.recv(buf));

@@ -2,7 +2,7 @@
 //!
 //! One task reads the socket and gives each datagram to the session of its peer; a session answers
 //! through the same socket. The table of peers is bounded, silent peers leave it, and what a session
-//! does not take in time is dropped and counted. UDP and Unix datagrams differ in their
+//! does not take in time is dropped and counted, or waited for. UDP and Unix datagrams differ in their
 //! [`Datagrams`] only.
 //! Not here: connected sockets, which the kernel keeps apart.
 
@@ -83,6 +83,10 @@ pub(super) trait Datagrams: Send + Sync + Unpin + 'static {
 
     /// How soon a send is tried again where the kernel does not tell when it can succeed.
     const RETRY: Option<Duration>;
+
+    /// Whether nothing more is read while a session does not take what it has, so that nothing is
+    /// lost; the others wait for it then, as in the one queue that the kernel has for all.
+    const WAITS: bool;
 
     /// The socket, for readiness.
     fn socket(&self) -> &Watched<Socket>;

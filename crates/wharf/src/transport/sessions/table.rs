@@ -43,6 +43,8 @@ struct Slot {
     last: Instant,
     lost: u64,
     error: Option<Error>,
+    /// Somebody is there to take what arrives.
+    accepted: bool,
 }
 
 /// What a session finds when it looks for datagrams.
@@ -68,6 +70,8 @@ pub(super) struct Table<P> {
     next: SessionId,
     /// Octets in all inboxes.
     held: usize,
+    /// Some inbox was full when it was last looked at.
+    any_full: bool,
     closed: bool,
     turned_away: u64,
     broken: Option<(io::ErrorKind, String)>,
@@ -84,6 +88,7 @@ impl<P: Clone + Eq + Hash> Table<P> {
             fresh: VecDeque::new(),
             next: 0,
             held: 0,
+            any_full: false,
             closed: false,
             turned_away: 0,
             broken: None,
@@ -107,6 +112,7 @@ impl<P: Clone + Eq + Hash> Table<P> {
             if let Some(reader) = slot.reader.take() {
                 reader.wake();
             }
+            self.any_full |= slot.inbox.is_full();
             return match slot.inbox.is_full() {
                 true => Put::Filled,
                 false => Put::Kept,
@@ -124,6 +130,7 @@ impl<P: Clone + Eq + Hash> Table<P> {
             last: now,
             lost: 0,
             error: None,
+            accepted: false,
         };
         slot.inbox.push(data, facts);
         self.held += data.len();
@@ -136,10 +143,26 @@ impl<P: Clone + Eq + Hash> Table<P> {
         Put::Kept
     }
 
+    /// Whether a session that somebody accepted has as much as it takes.
+    pub(super) fn is_full(&mut self) -> bool {
+        let full = |slot: &Slot| slot.accepted && slot.inbox.is_full();
+        self.any_full = self.any_full && self.slots.values().any(full);
+        self.any_full
+    }
+
+    /// Tells the task that reads that there may be room again.
+    fn made_room(&self) {
+        if let Some(driver) = self.driver.as_ref().filter(|_| self.any_full) {
+            driver.wake_by_ref();
+        }
+    }
+
     /// The next session that nobody has accepted.
     pub(super) fn poll_fresh(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(P, SessionId)>> {
         while let Some((peer, id)) = self.fresh.pop_front() {
-            if self.slots.get(&peer).is_some_and(|slot| slot.id == id) {
+            if let Some(slot) = self.slots.get_mut(&peer).filter(|slot| slot.id == id) {
+                slot.accepted = true;
+                self.any_full |= slot.inbox.is_full();
                 return Poll::Ready(Ok((peer, id)));
             }
         }
@@ -170,6 +193,7 @@ impl<P: Clone + Eq + Hash> Table<P> {
         }
         if moved > 0 {
             slot.inbox.release();
+            self.made_room();
             return Found::Packets(moved);
         }
         if let Some(error) = slot.error.take() {
@@ -202,6 +226,7 @@ impl<P: Clone + Eq + Hash> Table<P> {
             _ => return 0,
         }
         let slot = self.slots.remove(peer);
+        self.made_room();
         slot.map_or(0, |slot| {
             self.held -= slot.inbox.octets();
             slot.lost

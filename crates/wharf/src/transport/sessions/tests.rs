@@ -161,3 +161,18 @@ impl Wake for Woken {
         self.0.store(true, Ordering::Relaxed);
     }
 }
+
+#[test]
+fn reading_waits_only_for_sessions_that_somebody_accepted() {
+    let (mut table, now) = (table(9, 60), Instant::now());
+    for _ in 0..Batch::MAX_PACKETS {
+        put(&mut table, 'a', b"x", now);
+    }
+    assert!(!table.is_full(), "nobody is there to make room");
+    let (peer, id) = fresh(&mut table).unwrap();
+    assert!(table.is_full());
+    assert_eq!(put(&mut table, 'b', b"x", now), Put::Kept);
+    let found = table.take((&peer, id), &mut Batch::new(), Waker::noop());
+    assert!(matches!(found, Found::Packets(Batch::MAX_PACKETS)));
+    assert!(!table.is_full());
+}

@@ -59,6 +59,9 @@ impl Datagrams for Peers {
 
     const RETRY: Option<Duration> = None;
 
+    // Who sends by UDP counts on loss, and not on waiting for somebody else.
+    const WAITS: bool = false;
+
     fn socket(&self) -> &Watched<socket2::Socket> {
         self.socket.fd()
     }

@@ -59,6 +59,9 @@ impl Datagrams for Peers {
     // The queue of a peer that is connected to nobody may be full, and its reading tells nobody.
     const RETRY: Option<Duration> = Some(Duration::from_millis(1));
 
+    // What was sent has arrived, as far as its sender knows.
+    const WAITS: bool = true;
+
     fn socket(&self) -> &Watched<Socket> {
         &self.socket
     }

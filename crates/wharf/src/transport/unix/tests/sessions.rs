@@ -157,6 +157,36 @@ async fn an_answer_to_a_peer_that_is_gone_fails() {
     assert_eq!(told, (Kind::Unreachable, "the peer has closed its socket"));
 }
 
+/// Whoever is slow to take what was sent holds up who sends, and nothing is lost.
+#[tokio::test]
+async fn a_slow_session_sets_the_pace() {
+    let (_folder, path) = place();
+    let mut listener = listen(&at("unixgram-listen", &path)).await.unwrap();
+    let mut client = connect(&at("unixgram", &path)).await.unwrap();
+    send(&mut client, &0u32.to_be_bytes()).await.unwrap();
+    let mut session = accept(&mut listener).await;
+    let sent = async {
+        for n in 1..1000u32 {
+            send(&mut client, &n.to_be_bytes()).await.unwrap();
+        }
+    };
+    tokio::pin!(sent);
+    // So long as nobody takes anything, only so many can be sent.
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut sent).await;
+    assert!(early.is_err());
+    let received = async {
+        let mut next = 0u32;
+        while next < 1000 {
+            for packet in receive(&mut session).await.unwrap().unwrap() {
+                assert_eq!(packet, next.to_be_bytes());
+                next += 1;
+            }
+        }
+    };
+    let all = tokio::time::timeout(DEADLINE, async { tokio::join!(sent, received) });
+    all.await.unwrap();
+}
+
 /// The kernel does not tell when a peer that is connected to nobody has read.
 #[tokio::test]
 async fn answers_wait_for_a_slow_peer() {
