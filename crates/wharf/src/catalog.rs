@@ -1,5 +1,8 @@
 //! The one list of schemes. A new endpoint is one line here.
 
+#[cfg(test)]
+mod tests;
+
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
 use crate::{Endpoint, framing, local, network, security, transport};
