@@ -231,9 +231,11 @@ pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Opt
         .into_iter()
         .map(|word| {
             let mut far = distance(&typed, word);
-            // A word that begins as typed, or a part of a hyphenated one, is a likely meaning.
-            if typed.len() >= 3 && (word.starts_with(&typed) || word.split('-').any(|p| p == typed))
-            {
+            // A word that begins as typed, a part of a hyphenated one, and the beginning of what was
+            // typed are likely meanings.
+            let is_part = typed.len() >= 3
+                && (word.starts_with(&typed) || word.split('-').any(|part| part == typed));
+            if is_part || word.len() >= 4 && typed.starts_with(word) {
                 far = far.min(1);
             }
             (far, word)
@@ -340,6 +342,7 @@ mod tests {
             Some("keepalive")
         );
         assert_eq!(nearest("tpc", ["tcp", "udp"]), Some("tcp"));
+        assert_eq!(nearest("reuseaddr", ["reuse", "bind"]), Some("reuse"));
         assert_eq!(nearest("verify", ["keepalive", "nodelay"]), None);
         assert_eq!(nearest("TCP", ["tcp"]), Some("tcp"));
     }

@@ -189,6 +189,14 @@ impl Stack {
         let Some(bottom) = bottom else {
             return Err(Error::usage(format!("{address} stands on nothing")));
         };
+        if let (Bottom::Net(_), [(above, _), ..]) = (&bottom, wraps.as_slice()) {
+            let below = address.ground().map_or("", |ground| ground.name);
+            let reason = format!(
+                "{} cannot stand on {below}, a place to open sockets in",
+                above.name
+            );
+            return Err(address.point(Error::usage(reason), 0));
+        }
         Ok(Stack {
             layers,
             bottom,

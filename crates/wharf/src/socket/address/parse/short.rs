@@ -90,6 +90,17 @@ impl<'t> Parser<'t> {
                 .hint(scheme.example);
             return self.offer(error, end..end, ":");
         }
+        if let Some(stem) = lower.strip_suffix("-listen")
+            && self.names_something(stem)
+        {
+            let error = self.wrong(end, format!("a colon is missing after {lower}"));
+            return self.offer(error, 0..end, &format!("{lower}://:PORT"));
+        }
+        if let Some((host, port)) = text.rsplit_once(char::is_whitespace) {
+            let space = host.len();
+            let error = self.wrong(space, "a space separates nothing inside of an address");
+            return self.offer(error, 0..end, &format!("{}:{port}", host.trim_end()));
+        }
         if text.bytes().all(|b| b.is_ascii_digit()) {
             return self
                 .wrong(0, format!("{text} alone is no address"))

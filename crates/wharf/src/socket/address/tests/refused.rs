@@ -59,6 +59,13 @@ const REFUSED: &[(&str, usize, &str, &str)] = &[
         "tcp://example.com:PORT, or ./example.com for a file",
     ),
     ("a/b", 3, "neither a scheme nor a port", "./a/b"),
+    ("tcp-listen", 10, "a colon is missing", "tcp-listen://:PORT"),
+    (
+        "localhost 80",
+        9,
+        "a space separates nothing",
+        "localhost:80",
+    ),
     (
         "8080",
         0,
