@@ -167,8 +167,8 @@ pub struct RelayFlags {
     #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = "Ending")]
     pub idle_timeout: Option<Duration>,
 
-    /// After standard input ended, how long silence is waited for from a side that has no end
-    /// (UDP)
+    /// How long silence is waited for: from a side that has no end (UDP), after standard input
+    /// ended; from a pipe as standard input, after the peer ended
     #[arg(
         long,
         value_name = "TIME",

@@ -43,7 +43,8 @@ pub struct Options {
     /// ends as a whole, and when the caller asks to stop.
     pub grace: Duration,
     /// How long the silence of a packet peer is waited for after the other side ended, because
-    /// packets without a connection have no end of their own.
+    /// packets without a connection have no end of their own; and that of a pipe as input after
+    /// its peer ended, because it may only pause.
     pub wait: Duration,
     /// What happens once the left side has ended.
     pub after_end: AfterEnd,

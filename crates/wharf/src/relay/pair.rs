@@ -6,7 +6,8 @@
 //! - an end with a status, a reset and a truncation are over as a whole: what was accepted goes out
 //!   first, then the other side is told in the same terms;
 //! - a side that has no end of its own (packets without a connection) is waited for in silence;
-//! - a prompt that has nothing to say does not hold a relay whose peer has gone.
+//! - a prompt that has nothing to say does not hold a relay whose peer has gone, and a pipe as input
+//!   only for a while.
 //!
 //! Not here: moving (`direction.rs`), what silence means (`silence.rs`), closing (`settle.rs`).
 
@@ -22,7 +23,7 @@ use super::direction::{Direction, Fault, State};
 use super::options::{Direction as Directions, Options};
 use super::pace::Pace;
 use super::party::Party;
-use super::report::{Cause, Counters, FlowCounters, Side};
+use super::report::{Cause, Counters, Side};
 use crate::socket::channel::{Channel, End, Finish, Idle};
 use crate::socket::env::{Env, Shutdown, Stage};
 use crate::socket::error::{Error, Kind, Op};
@@ -278,11 +279,7 @@ impl Pair {
             return Some(verdict);
         }
         for side in [Side::Left, Side::Right] {
-            let at_once = match self.side(side).profile.idle {
-                Idle::Holds => false,
-                Idle::Yields => true,
-                Idle::Waits => self.counters(side).octets() == 0,
-            };
+            let at_once = self.side(side).profile.idle == Idle::Yields;
             if at_once && self.has_left(side) {
                 return Some(self.verdict(Cause::PeerEnded(side.other()), None));
             }
@@ -301,14 +298,6 @@ impl Pair {
             && from_it.source_idle
             && from_it.kept_octets() == 0
             && !self.options.keep
-    }
-
-    /// The counters of the direction whose source is `side`.
-    fn counters(&self, side: Side) -> &FlowCounters {
-        match side {
-            Side::Left => &self.counters.there,
-            Side::Right => &self.counters.back,
-        }
     }
 
     /// What `side` is told when the relay is cut off from outside.

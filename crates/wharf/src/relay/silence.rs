@@ -86,8 +86,12 @@ impl Pair {
                 .then(|| (moved + self.options.wait, Due::Silence(side)))
         });
         let left = [Side::Left, Side::Right].into_iter().find_map(|side| {
+            let said = match side {
+                Side::Left => self.there.moved_at,
+                Side::Right => self.back.moved_at,
+            };
             let waits = self.side(side).profile.idle == Idle::Waits;
-            (waits && self.has_left(side)).then(|| (moved + self.options.wait, Due::Left(side)))
+            (waits && self.has_left(side)).then(|| (said + self.options.wait, Due::Left(side)))
         });
         // Packets without a connection are drained once none comes any more.
         let drained = self

@@ -214,9 +214,9 @@ pub enum Idle {
     Holds,
     /// It does not: nobody waits at a prompt for a peer that has gone.
     Yields,
-    /// It does not if it never said anything; otherwise only after the silence that the relay
-    /// grants (`wait`). So a pipe that nobody closes does not hold on, and one that is being filled
-    /// is not cut off between two writes.
+    /// It does until it was silent for as long as the relay grants (`wait`), its beginning included.
+    /// So a pipe that nobody closes does not hold on, and one that is being filled is neither cut
+    /// off between two writes nor before its first.
     Waits,
 }
 

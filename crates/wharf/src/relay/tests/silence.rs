@@ -145,13 +145,25 @@ async fn a_pipe_that_is_being_filled_outlasts_the_end_of_its_peer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pipe_that_is_slow_to_begin_does_too() {
+    let left = Script::new()
+        .waits(SECOND / 2)
+        .gives("compressed")
+        .ends(End::Fin);
+    let (left, _) = left.stream(PIPE);
+    let (right, at_right) = Script::new().ends(End::Fin).stream(Profile::STREAM);
+    let outcome = joined(left, right, &Options::default()).await;
+    assert_eq!(outcome.cause, Cause::Finished);
+    assert_eq!(at_right.octets(), b"compressed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pipe_that_nobody_closes_does_not() {
-    for (left, after) in [
-        (silent(), Duration::ZERO),
-        (Script::new().gives("hello"), SECOND),
-    ] {
-        let (left, _) = left.stream(PIPE);
-        let (right, _) = Script::new().ends(End::Fin).stream(Profile::STREAM);
+    // When the peer ends, and when the relay does.
+    for (peer, after) in [(Duration::ZERO, SECOND), (MINUTE, MINUTE)] {
+        let (left, _) = silent().stream(PIPE);
+        let right = Script::new().waits(peer).ends(End::Fin);
+        let (right, _) = right.stream(Profile::STREAM);
         let begin = Instant::now();
         let outcome = joined(left, right, &Options::default()).await;
         assert_eq!(outcome.cause, Cause::PeerEnded(Side::Right));
