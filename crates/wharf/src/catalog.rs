@@ -29,6 +29,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &local::exec::EXEC,
     &local::exec::SHELL,
     &local::pty::SCHEME,
+    &local::serial::SCHEME,
     &local::pipe::SCHEME,
     &local::builtin::echo::SCHEME,
     &local::builtin::discard::SCHEME,

@@ -12,6 +12,7 @@ mod half;
 mod path;
 pub mod pipe;
 pub mod pty;
+pub mod serial;
 pub mod stdio;
 pub mod terminal;
 #[cfg(test)]
