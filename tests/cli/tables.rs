@@ -109,6 +109,16 @@ fn the_bounds_of_security_are_the_real_ones() {
     assert!(checked > 12, "{checked} bounds have an option");
 }
 
+/// The names of layers in what stands before `:` of an address.
+fn words_of_schemes(text: &str) -> impl Iterator<Item = &str> {
+    let heads = text.split(' ').filter_map(|word| word.split_once(':'));
+    let heads = heads.filter(|(head, _)| head.starts_with(|c: char| c.is_ascii_lowercase()));
+    heads.flat_map(|(head, _)| {
+        head.split('+')
+            .map(|layer| layer.trim_end_matches("-listen"))
+    })
+}
+
 #[test]
 fn what_others_are_called_here_exists() {
     let migrating = read("docs/migrating.md");
@@ -129,6 +139,10 @@ fn what_others_are_called_here_exists() {
             for option in given.split(',').filter_map(|given| given.split('=').next()) {
                 let known = option.is_empty() || options.contains(&option);
                 assert!(known, "docs/migrating.md: {ours}: no option {option}");
+            }
+            for scheme in words_of_schemes(ours) {
+                let known = SCHEMES.iter().any(|s| s.name == scheme);
+                assert!(known, "docs/migrating.md: {ours}: no scheme {scheme}");
             }
         }
     }
