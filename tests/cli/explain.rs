@@ -75,6 +75,9 @@ fn remarks_have_names() {
     assert_eq!(lints("len16+tcp://h:1", "len16+tcp://h:2"), [""; 0]);
     assert_eq!(lints("-", "tcp-listen://:1"), ["once"]);
     assert_eq!(lints("tcp-listen://0.0.0.0:1", "tcp://h:1"), ["exposed"]);
+    assert_eq!(lints(":1", "127.0.0.1:1"), ["circle"]);
+    assert_eq!(lints("unix:/a", "unix-listen:/a"), ["circle"]);
+    assert_eq!(lints(":1", "127.0.0.1:2"), [""; 0]);
     assert_eq!(lints("-", "tcp:80"), ["host-is-scheme"]);
     let danger = "tls://h:1#danger-accept-any-certificate";
     assert_eq!(lints("-", danger), ["danger"]);

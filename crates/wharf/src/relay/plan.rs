@@ -33,6 +33,7 @@ impl Plan {
         };
         plan.describe(left, right);
         plan.boundaries(left, right);
+        plan.circle(left, right);
         for endpoint in [left, right] {
             plan.endpoint(endpoint);
         }
@@ -102,6 +103,26 @@ impl Plan {
                 Some(format!(
                     "put len16+ before {loses}, on both ends of it: len16+{stream}"
                 )),
+            );
+        }
+    }
+
+    /// A server whose other side leads back to it.
+    fn circle(&mut self, left: &Endpoint, right: &Endpoint) {
+        let (listener, opened) = match (left.is_listener(), right.is_listener()) {
+            (true, false) => (left, right),
+            (false, true) => (right, left),
+            _ => return,
+        };
+        let ground = |e: &Endpoint| e.layers().last().map(|layer| layer.scheme.name);
+        let (here, to) = (listener.address(), opened.address());
+        let same_place = here.host_port() == to.host_port() && here.local_path() == to.local_path();
+        let is_placed = here.host_port().is_some() || here.local_path().is_some();
+        if is_placed && same_place && ground(listener) == ground(opened) {
+            self.lint(
+                "circle",
+                format!("{opened} leads back to {listener}: each connection opens another"),
+                None,
             );
         }
     }
