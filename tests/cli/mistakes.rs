@@ -64,11 +64,12 @@ fn arguments_that_cannot_be_meant() {
         "one: two: three:",
         "-l 8080",
         "-z localhost 80",
+        "probe localhost 20-25",
         "probe host:5-",
         "probe host:9-3",
     ]);
     snapshot("cli/mistakes-arguments", &text);
-    assert_eq!(text.matches("[2]").count(), 22, "{text}");
+    assert_eq!(text.matches("[2]").count(), 23, "{text}");
     let nothing = wharf([""; 0]).run();
     nothing.code(2).stderr_has("an address is missing");
 }

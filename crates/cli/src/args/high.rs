@@ -231,6 +231,9 @@ fn guards_nothing(flags: &RelayFlags) -> Result<()> {
 }
 
 fn probe(flags: ProbeFlags, common: &CommonFlags) -> Result<Probe> {
+    if let [host, port] = &flags.addresses[..] {
+        sides::habit_of_nc("wharf probe", host, port)?;
+    }
     let mut addresses = Vec::new();
     for typed in flags.addresses {
         addresses.extend(super::ports::expand(sides::text(&typed)?)?);

@@ -53,7 +53,7 @@ fn bare(sides: Sides) -> Result<(Endpoint, Endpoint)> {
     }
     match (left, right, program) {
         (Some(left), Some(right), None) => {
-            habit_of_nc(&left, &right)?;
+            habit_of_nc("wharf", &left, &right)?;
             Ok((endpoint(&left)?, endpoint(&right)?))
         }
         (Some(only), None, None) => Ok((Endpoint::parse("-")?, endpoint(&only)?)),
@@ -111,12 +111,16 @@ fn bare_word(text: &str) -> Option<Error> {
     Some(Error::usage(format!("there is no command {text}")).hint(format!("did you mean {near}?")))
 }
 
-/// `wharf HOST PORT`, as nc has it.
-fn habit_of_nc(left: &OsStr, right: &OsStr) -> Result<()> {
+/// `HOST PORT` after `command`, as nc has it; a port may be a range.
+///
+/// # Errors
+/// Kind `Usage` if that is what was typed.
+pub fn habit_of_nc(command: &str, left: &OsStr, right: &OsStr) -> Result<()> {
     let (Some(host), Some(port)) = (left.to_str(), right.to_str()) else {
         return Ok(());
     };
-    let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    let is_port = port.starts_with(|c: char| c.is_ascii_digit())
+        && port.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     let is_host = !host.contains("://") && !host.starts_with(['-', '/', '.']);
     if !is_port || !is_host {
         return Ok(());
@@ -125,7 +129,8 @@ fn habit_of_nc(left: &OsStr, right: &OsStr) -> Result<()> {
         Ok(address) => format!("[{address}]"),
         Err(_) => host.to_owned(),
     };
-    Err(Error::usage(format!("{port} alone is no address")).hint(format!("wharf {host}:{port}")))
+    Err(Error::usage(format!("{port} alone is no address"))
+        .hint(format!("{command} {host}:{port}")))
 }
 
 fn command_line(words: &[OsString]) -> Result<Endpoint> {
