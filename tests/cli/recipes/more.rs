@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 
 use wharf_tests::certs::Authority;
 use wharf_tests::namespace::Namespace;
 use wharf_tests::need::{Need, Tool};
+use wharf_tests::pty::Terminal;
 use wharf_tests::wait::DEADLINE;
 use wharf_tests::{peer, require, shell, tcp};
 
@@ -154,6 +156,77 @@ fn let_two_peers_meet() {
     assert_eq!(tcp::read_exact(&mut other, 5), b"hello");
     other.write_all(b"hello yourself").unwrap();
     assert_eq!(tcp::read_exact(&mut one, 14), b"hello yourself");
+}
+
+#[test]
+fn open_a_shell_on_a_terminal_for_yourself_only() {
+    require!(Tool::SETSID);
+    let [there, here] = recipe("Open a shell on a terminal, for yourself only");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("shell.sock");
+    let place = [("/tmp/shell.sock", socket.to_str().unwrap())];
+    let mut server = serving(&placed(&there, &place));
+    server.event("listening");
+    let mode = std::fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut terminal = Terminal::open();
+    let line = placed(&here, &place);
+    let client = shell(&format!("exec {line}")).spawn_on(&terminal);
+    terminal.shows("escape key is ^]");
+    // The terminal shows what is typed, too; only the answer has no operator in it.
+    terminal.keys("echo $((6 * 7)) from $(tty | cut -c 1-9)\r");
+    terminal.shows("42 from /dev/pts/");
+    terminal.keys("exit\r");
+    client.finish().code(0);
+}
+
+/// A device that answers in upper case, and prints its path.
+const DEVICE: &str = "
+import tty
+master, slave = os.openpty()
+tty.setraw(slave)
+print(os.ttyname(slave), flush=True)
+while True:
+    os.write(master, os.read(master, 100).upper())
+";
+
+#[test]
+fn reach_a_serial_line_by_tcp() {
+    require!(Tool::PYTHON);
+    let [line] = recipe("Reach a serial line by TCP");
+    let mut device = peer::python(DEVICE).spawn();
+    let path = device.line();
+    let line = placed(&line, &[(":4000", ":0"), ("/dev/ttyUSB0", &path)]);
+    let mut relay = serving(&line);
+    let mut peer = tcp::connect(relay.listening());
+    peer.write_all(b"at").unwrap();
+    assert_eq!(tcp::read_exact(&mut peer, 2), b"AT");
+}
+
+#[test]
+fn give_a_stranger_s_program_a_serial_line() {
+    let [line] = recipe("Give a stranger's program a serial line");
+    let target = tcp::serve(|mut stream| {
+        let word = tcp::read_exact(&mut stream, 3);
+        stream.write_all(b"carrier").unwrap();
+        word
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("modem");
+    let places = [
+        ("/tmp/modem", link.to_str().unwrap()),
+        ("10.0.0.7:4000", &target.address.to_string()),
+    ];
+    let mut relay = serving(&placed(&line, &places));
+    relay.event("opened");
+    let mut modem = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(link)
+        .unwrap();
+    modem.write_all(b"atd").unwrap();
+    assert_eq!(tcp::read_exact(&mut modem, 7), b"carrier");
+    assert_eq!(target.join(), b"atd");
 }
 
 #[test]
