@@ -14,7 +14,7 @@ use super::channel::{Channel, Kind};
 use super::env::Cx;
 use super::error::Result;
 use super::info::SocketName;
-use super::listener::GroundListener;
+use super::listener::{Asked, GroundListener, Reply};
 use super::log::{Level, Log, Message};
 use super::net::Net;
 use super::options::{OptionKind, OptionSpec};
@@ -22,14 +22,14 @@ use super::scheme::{
     Build, Catalog, Layer, Listeners, Parts, PortRule, Reopen, Roles, Scheme, Shape, Shorthand,
     StandsOn,
 };
-use super::stack::{Ground, PLACE, Wrap};
+use super::stack::{Answer, Ground, PLACE, Wrap};
 use crate::testing::memory;
 
 /// Every shape of address.
 pub static CATALOG: Catalog = Catalog {
     schemes: &[
-        &HTTP, &LINES, &LEN16, &TLS, &DTLS, &TCP, &UDP, &UNIX, &SOCKS, &NETNS, &STDIO, &FILE, &FD,
-        &EXEC, &PTY, &ECHO,
+        &HTTP, &ASKS, &LINES, &LEN16, &TLS, &DTLS, &TCP, &UDP, &UNIX, &SOCKS, &NETNS, &STDIO,
+        &FILE, &FD, &EXEC, &PTY, &ECHO,
     ],
     shorthands: &[Shorthand {
         name: "https",
@@ -76,6 +76,16 @@ static HTTP: Scheme = Scheme {
     ]],
     example: "http://example.com/",
     build: Build::Wrap(|parts| wrap("http", parts)),
+    ..BASE
+};
+
+/// Its peers ask for something before they are served, and are answered.
+static ASKS: Scheme = Scheme {
+    name: "asks",
+    layer: Layer::Application,
+    stands_on: OVER_TCP,
+    example: "asks://example.com:1",
+    build: Build::Wrap(|_| Ok(Box::new(Asks))),
     ..BASE
 };
 
@@ -328,6 +338,30 @@ impl Wrap for FakeWrap {
     fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         self.say(cx, &format!("wrap as {:?}", self.role));
         Box::pin(async { Ok(lower) })
+    }
+}
+
+struct Asks;
+
+impl Wrap for Asks {
+    fn wrap<'a>(&'a self, lower: Channel, _cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
+        Box::pin(async { Ok(lower) })
+    }
+
+    fn serve<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Answer>> {
+        cx.say(Level::Info, "asks: serve");
+        let env = cx.env.clone();
+        let mut info = lower.info.clone();
+        info.target = Some("example.com:80".into());
+        let reply: Reply = Box::new(move |outcome| {
+            let outcome = match outcome {
+                Ok(info) => format!("asks: opened {}", info.address),
+                Err(error) => format!("asks: {}", error.reason()),
+            };
+            env.say(Level::Info, "", outcome);
+            Box::pin(async { Ok(lower) })
+        });
+        Box::pin(async { Ok(Answer::Asked(Asked::new(info, reply))) })
     }
 }
 

@@ -1,10 +1,13 @@
 //! A stack of layers that belong together: built from an address without I/O, opened from the
 //! ground upward.
 //!
-//! No layer opens what is below it: the stack does. Here too: which layer takes which option.
+//! No layer opens what is below it: the stack does. Beside it: what a layer is (`layer.rs`), which layer
+//! takes which option (`assign.rs`), and where sockets are opened (`place.rs`).
 //! Not here: templates, retries and what users call (`endpoint.rs`).
 
 mod assign;
+mod layer;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +19,7 @@ use futures_util::future::BoxFuture;
 use super::address::{Address, Role};
 use super::channel::{Channel, Kind};
 use super::env::{Cx, Env};
-use super::error::{Error, Op, Result};
+use super::error::{Error, Result};
 use super::info::Info;
 use super::listener::{Asked, GroundListener};
 use super::log::Level;
@@ -24,49 +27,10 @@ use super::net::Net;
 use super::options::{OptionKind, OptionSpec};
 use super::scheme::{Build, Parts, Scheme, StandsOn};
 use super::settings::Settings;
-use super::units::percent_encode;
 use assign::Assigned;
 
-/// The lowest layer of a stack: it opens something by itself.
-pub trait Ground: Send + Sync {
-    /// Opens it.
-    fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>>;
-
-    /// Binds and listens. Grounds without a `-listen` form are never asked.
-    fn listen<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Box<dyn GroundListener>>> {
-        let error = Error::new(Op::Listen, super::error::Kind::Usage, "this cannot listen");
-        let _ = cx;
-        Box::pin(std::future::ready(Err(error)))
-    }
-}
-
-/// A layer that changes the channel of the layer below.
-pub trait Wrap: Send + Sync {
-    /// Gets ready what needs no peer, such as keys in files. Called before the ground is opened or
-    /// listens, so that what is wrong here is known before anybody is called or waits; called
-    /// again with each opening.
-    fn prepare<'a>(&'a self, _cx: Cx<'a>) -> BoxFuture<'a, Result<()>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
-
-    /// Agrees with the peer, if the protocol wants that, and gives the channel for the layer above.
-    fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>>;
-
-    /// Serves a peer up to where it asks for something. Most layers have nothing to be asked for.
-    fn serve<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Answer>> {
-        let wrapped = self.wrap(lower, cx);
-        Box::pin(async move { wrapped.await.map(Answer::Open) })
-    }
-}
-
-/// What serving a peer in one layer came to.
-#[derive(Debug)]
-pub enum Answer {
-    /// The channel is open.
-    Open(Channel),
-    /// The peer waits for an answer.
-    Asked(Asked),
-}
+pub use layer::{Answer, Ground, Wrap};
+pub use place::PLACE;
 
 /// One layer with its settings.
 #[derive(Debug)]
@@ -123,22 +87,6 @@ pub const GENERAL: &[OptionSpec] = &[
     OptionSpec::flag("reconnect", "opens again when the peer ends, and goes on").client(),
 ];
 
-/// The options that say where sockets are opened, for the schemes that open some.
-pub const PLACE: &[OptionSpec] = &[VIA, NETNS];
-
-const VIA: OptionSpec = OptionSpec::new(
-    "via",
-    OptionKind::Address,
-    "opens its sockets there: a network namespace (netns://NAME)",
-);
-
-const NETNS: OptionSpec = OptionSpec::new(
-    "netns",
-    OptionKind::Text,
-    "short for via=[netns://NAME]: a name, a process or a path",
-)
-.example("lab");
-
 impl Stack {
     /// Checks every option and builds every layer; opens nothing.
     ///
@@ -176,8 +124,8 @@ impl Stack {
                 settings,
                 role: *role,
             };
-            if let Some(place) = place(settings, address)? {
-                via = Some(net_of(&place)?);
+            if let Some(net) = place::net(settings, address)? {
+                via = Some(net);
             }
             let built = match scheme.build {
                 Build::Ground(build) => build(&parts).map(|g| bottom = Some(Bottom::Ground(g))),
@@ -421,35 +369,4 @@ fn unheard_user(address: &Address) -> Option<String> {
     Some(format!(
         "{top} has no users: nobody is told the user or the password"
     ))
-}
-
-/// The address of the place where a layer opens its sockets, if its options say one.
-fn place(settings: &Settings, outer: &Address) -> Result<Option<Address>> {
-    match (settings.address(VIA.name), settings.text(NETNS.name)) {
-        (Some(_), Some(_)) => {
-            let error = Error::usage("via and netns both say where sockets are opened");
-            let second = outer
-                .options()
-                .iter()
-                .rfind(|o| [VIA.name, NETNS.name].contains(&&*o.name));
-            Err(outer.point(error, second.map_or(0, |option| option.offset)))
-        }
-        (Some(via), None) => Ok(Some(via.clone())),
-        (None, Some(name)) => {
-            let text = format!("netns://{}", percent_encode(name.as_bytes(), b"?#[]@:"));
-            Address::parse(&text, outer.catalog()).map(Some)
-        }
-        (None, None) => Ok(None),
-    }
-}
-
-/// Builds the place that an address names. Chains nest: it may have a `via=` of its own.
-fn net_of(place: &Address) -> Result<Net> {
-    let stack = Stack::build(place)?;
-    stack.net().cloned().ok_or_else(|| {
-        let reason = format!("{place} is an endpoint, not a place to open sockets in");
-        let error =
-            Error::usage(reason).hint("via=[netns://NAME] opens them in a network namespace");
-        place.point(error, 0)
-    })
 }

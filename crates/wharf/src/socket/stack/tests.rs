@@ -64,6 +64,34 @@ async fn an_accepted_peer_is_served_from_the_ground_up() {
     );
 }
 
+/// The peer is answered once the other side is open; only then do upper layers talk to it.
+#[tokio::test]
+async fn layers_above_one_that_asks_wait_for_its_answer() {
+    let (env, sayings) = env();
+    let stack = Arc::new(stack("http+tls+asks+tls+tcp-listen://:80"));
+    let serve = |env: &Env| {
+        let (accepted, peer) = memory::channels(64);
+        let served = stack.clone().serve(accepted, 0, "here".into(), env.clone());
+        async move { (served.await.unwrap(), peer) }
+    };
+    let (asked, _peer) = serve(&env).await;
+    assert_eq!(asked.info.target.as_deref(), Some("example.com:80"));
+    assert_eq!(sayings.take(), ["tls: wrap as Server", "asks: serve"]);
+    asked.reply(Ok(&Info::of("there"))).await.unwrap();
+    let climbed = [
+        "asks: opened there",
+        "tls: wrap as Server",
+        "http: wrap as Server",
+    ];
+    assert_eq!(sayings.take(), climbed);
+
+    let (asked, _peer) = serve(&env).await;
+    sayings.take();
+    let error = Error::usage("nobody is there");
+    let _ = asked.reply(Err(&error)).await;
+    assert_eq!(sayings.take()[0], "asks: nobody is there");
+}
+
 #[tokio::test]
 async fn only_what_is_below_a_layer_can_be_opened() {
     let (env, sayings) = env();

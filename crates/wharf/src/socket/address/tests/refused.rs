@@ -407,7 +407,7 @@ const REFUSED: &[(&str, usize, &str, &str)] = &[
         "not a place",
         "via=[netns://NAME] opens them in a network namespace",
     ),
-    ("tcp://h:1#netns=x,via=[netns://y]", 18, "both say", ""),
+    ("tcp://h:1#netns=x,via=[netns://y]", 10, "both say", ""),
     // Variables.
     (
         "tcp://{taget}",
