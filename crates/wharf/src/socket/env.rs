@@ -216,3 +216,48 @@ impl fmt::Debug for Env {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_wish_to_stop_only_grows() {
+        let (stopper, mut shutdown) = Shutdown::pair();
+        assert_eq!(shutdown.stage(), Stage::Running);
+        shutdown.reached(Stage::Running).await;
+        stopper.advance(Stage::Stopping);
+        stopper.advance(Stage::Draining);
+        assert_eq!(shutdown.stage(), Stage::Stopping);
+        shutdown.reached(Stage::Draining).await;
+    }
+
+    #[tokio::test]
+    async fn everybody_who_waits_is_told() {
+        let (stopper, shutdown) = Shutdown::pair();
+        let (mut one, mut other) = (shutdown.clone(), shutdown);
+        let told = async {
+            tokio::join!(one.reached(Stage::Draining), other.reached(Stage::Draining));
+        };
+        tokio::join!(told, async { stopper.advance(Stage::Draining) });
+    }
+
+    /// Nobody is left who could decide: what waits goes on waiting.
+    #[tokio::test]
+    async fn a_wish_that_nobody_can_have_is_never_reached() {
+        let (stopper, mut shutdown) = Shutdown::pair();
+        drop(stopper);
+        assert!(shutdown.reached(Stage::Draining).now_or_never().is_none());
+    }
+
+    #[test]
+    fn families_admit_their_own() {
+        let (v4, v6) = ("192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap());
+        let admitted = |family: Family| (family.admits(&v4), family.admits(&v6));
+        assert_eq!(admitted(Family::Any), (true, true));
+        assert_eq!(admitted(Family::V4), (true, false));
+        assert_eq!(admitted(Family::V6), (false, true));
+    }
+}

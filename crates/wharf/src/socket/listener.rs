@@ -180,3 +180,105 @@ impl fmt::Debug for Asked {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::socket::channel::Io;
+    use crate::socket::error::Kind;
+    use crate::testing::memory::endpoint::CATALOG;
+
+    async fn listen(text: &str) -> Listener {
+        let endpoint = Endpoint::parse_with(text, &CATALOG).unwrap();
+        endpoint.listen(&Env::new()).await.unwrap()
+    }
+
+    async fn connect(text: &str) -> Channel {
+        let endpoint = Endpoint::parse_with(text, &CATALOG).unwrap();
+        endpoint.connect(&Env::new(), None).await.unwrap()
+    }
+
+    fn stream(channel: &mut Channel) -> &mut dyn crate::socket::channel::Stream {
+        match &mut channel.io {
+            Io::Stream(stream) => stream.as_mut(),
+            Io::Packets(_) => panic!("a stream was expected"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_is_known_before_it_is_answered() {
+        let mut listener = listen("memory-listen:here").await;
+        let mut client = connect("memory:here#from=[192.0.2.1:7]").await;
+        let incoming = listener.accept().await.unwrap();
+        assert_eq!(incoming.info().address, "memory-listen:here");
+        let peer = incoming.info().peer.as_ref().map(ToString::to_string);
+        assert_eq!(peer.as_deref(), Some("192.0.2.1:7"));
+        let mut served = incoming.open().await.unwrap();
+        stream(&mut client).write_all(b"hello").await.unwrap();
+        let mut heard = [0; 5];
+        stream(&mut served).read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"hello");
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_sees_a_reset() {
+        let mut listener = listen("memory-listen:here").await;
+        let mut client = connect("memory:here").await;
+        listener.accept().await.unwrap().refuse().await;
+        let error = stream(&mut client).read(&mut [0; 5]).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+
+    /// A peer that nobody took is still there for the next call.
+    #[tokio::test]
+    async fn accepting_can_be_given_up() {
+        let mut listener = listen("memory-listen:here").await;
+        assert!(listener.accept().now_or_never().is_none());
+        let _client = connect("memory:here").await;
+        listener.accept().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_side_is_opened_or_listens_and_not_the_other_way_round() {
+        let parse = |text| Endpoint::parse_with(text, &CATALOG).unwrap();
+        let env = Env::new();
+        let error = parse("memory-listen:x")
+            .connect(&env, None)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), Kind::Usage);
+        let error = parse("memory:x").listen(&env).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "memory:x: this side is opened, and does not listen"
+        );
+    }
+
+    #[test]
+    fn loopback_is_not_exposed() {
+        struct Bound(&'static str);
+        impl GroundListener for Bound {
+            fn poll_accept(&mut self, _cx: &mut Context<'_>) -> Poll<Result<Channel>> {
+                Poll::Pending
+            }
+
+            fn local(&self) -> Vec<SocketName> {
+                vec![SocketName::Ip(self.0.parse().unwrap())]
+            }
+        }
+        for (address, exposed) in [
+            ("127.0.0.1:1", false),
+            ("127.9.9.9:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("192.0.2.1:1", true),
+        ] {
+            assert_eq!(Bound(address).exposed(), exposed, "{address}");
+        }
+    }
+}

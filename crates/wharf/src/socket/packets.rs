@@ -210,4 +210,20 @@ mod tests {
         assert!(batch.is_empty());
         assert_eq!(batch.octets(), 0);
     }
+
+    #[test]
+    fn a_batch_is_full_by_packets_or_by_octets() {
+        let mut batch = Batch::new();
+        for _ in 0..Batch::MAX_PACKETS {
+            assert!(!batch.is_full());
+            batch.push(b"", Facts::default());
+        }
+        assert!(batch.is_full());
+        batch.clear();
+        batch.push(&[0; Batch::MAX_OCTETS], Facts::default());
+        assert!(batch.is_full());
+        // What was taken no longer counts once all of it was.
+        batch.pop_front();
+        assert!(batch.is_empty() && !batch.is_full());
+    }
 }

@@ -1,7 +1,8 @@
 //! A channel that opens its endpoint again when the peer ends (`reconnect`).
 //!
 //! Data that was written and not acknowledged when the peer went is lost, which is said as a
-//! warning with its amount. Once our own direction was finished, the peer's end is an end.
+//! warning with its amount. Once our own direction was finished, or the program was asked to stop,
+//! the peer's end is an end. Controls are those of the first connection.
 //! Not here: how often and how soon (the `retry` options, in `retry.rs`).
 
 use std::io;

@@ -4,6 +4,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use super::Error;
 
 /// What was being done.
@@ -188,9 +190,15 @@ impl Kind {
             | K::ReadOnlyFilesystem
             | K::OutOfMemory
             | K::Unsupported => Kind::Local,
-            _ => match error.raw_os_error() {
-                // ENFILE, EMFILE, ENOBUFS, ENODEV, ENXIO, EIO
-                Some(23 | 24 | 105 | 19 | 6 | 5) => Kind::Local,
+            _ => match Errno::from_io_error(error) {
+                Some(
+                    Errno::NFILE
+                    | Errno::MFILE
+                    | Errno::NOBUFS
+                    | Errno::NODEV
+                    | Errno::NXIO
+                    | Errno::IO,
+                ) => Kind::Local,
                 _ => Kind::Broken,
             },
         }
