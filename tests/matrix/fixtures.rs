@@ -56,6 +56,10 @@ pub const EXEMPT: &[(&str, &str)] = &[
 /// place in the other's framing.
 pub const REFUSED: &[(&str, &str, &str)] = &[("zero", "nul", "NUL")];
 
+/// What can only be read, and what can only be written: two of a kind have nothing to move.
+pub const ONLY_READ: &[&str] = &["file", "pipe", "random", "zero"];
+pub const ONLY_WRITTEN: &[&str] = &["discard", "file (written)"];
+
 /// All fixtures.
 pub const FIXTURES: &[Fixture] = &[
     Fixture {
@@ -316,6 +320,14 @@ fn pipe(folder: &Path) -> Ready {
         .unwrap();
     let given = *b"what somebody wrote into the named pipe.";
     (&open).write_all(&given).unwrap();
-    let address = format!("pipe:{}", path.display());
-    ready(address, Peer::Gives(given.to_vec(), Some(open)))
+    Ready {
+        address: format!("pipe:{}", path.display()),
+        join: Box::new(move |names| {
+            Box::pin(async move {
+                // Closed before the other end is open, a pipe forgets what is in it.
+                let _ = names.opened.await;
+                Ok(Peer::Gives(given.to_vec(), Some(open)))
+            })
+        }),
+    }
 }

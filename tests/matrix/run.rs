@@ -57,6 +57,15 @@ impl Waiting {
 /// Tells the names as the relay makes them known.
 struct Herald(Mutex<[Waiting; 2]>);
 
+impl Herald {
+    fn close(&self) {
+        for side in self.0.lock().unwrap().iter_mut() {
+            side.listening = None;
+            side.opened = None;
+        }
+    }
+}
+
 impl Log for Herald {
     fn message(&self, message: &Message<'_>) {
         if let Message::Listening { at, local, .. } = message {
@@ -111,7 +120,12 @@ async fn attempt(left: &'static Fixture, right: &'static Fixture) -> Result<(), 
     };
     options.relay.idle_timeout = Some(SILENCE);
     options.relay.wait = SILENCE / 2;
-    let relay = async { serve(a, b, &env, &options, herald).await };
+    let relay = async {
+        let summary = serve(a, b, &env, &options, herald.clone()).await;
+        // Nobody is to wait for names that will not come.
+        herald.close();
+        summary
+    };
     let script = async {
         // Some endpoints come to be only once their peer has spoken, so both sides speak first.
         let (left, right) = tokio::join!(
