@@ -49,6 +49,8 @@ impl Tool {
     pub const IP: Self = Self::new("ip", "iproute2");
     /// Redirected connections.
     pub const NFT: Self = Self::new("nft", "nftables");
+    /// The kernel's view of sockets.
+    pub const SS: Self = Self::new("ss", "iproute2");
     /// A session with a terminal.
     pub const SETSID: Self = Self::new("setsid", "util-linux");
 

@@ -6,6 +6,7 @@ mod examples;
 mod http;
 mod inetd;
 mod network;
+mod options;
 mod peers;
 mod tls;
 mod unix;
