@@ -45,7 +45,7 @@ pub(super) fn config_with(
     lines: &mut Vec<Line>,
 ) -> Result<ClientConfig> {
     let ours = match &options.files {
-        Some(files) => Some(identity::read(files, provider)?),
+        Some(files) => Some(identity::read(files, provider, lines)?),
         None => None,
     };
     let versions = protocol_versions(options.versions);

@@ -17,8 +17,12 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::certificate::Certificate;
 use super::options::Files;
+use super::roots::Line;
+use super::verdict::now;
 use crate::socket::error::{Error, Kind, Op, Result};
+use crate::socket::log::Level;
 
 /// A file of certificates or keys that is longer than this is something else.
 const LONGEST: u64 = 16 * 1024 * 1024;
@@ -27,12 +31,17 @@ const LONGEST: u64 = 16 * 1024 * 1024;
 const VALID: Duration = Duration::from_secs(90 * 24 * 3600);
 const CLOCKS_DIFFER: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads our certificate with its chain, and its key.
+/// Reads our certificate with its chain, and its key. That it is out of date is said in `lines`, and
+/// no error: the peer may have been told to take it.
 ///
 /// # Errors
 /// Kind `Local` or `Privilege`: a file cannot be read, holds something else, or the key belongs to
 /// another certificate.
-pub(super) fn read(files: &Files, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>> {
+pub(super) fn read(
+    files: &Files,
+    provider: &CryptoProvider,
+    lines: &mut Vec<Line>,
+) -> Result<Arc<CertifiedKey>> {
     let certificate_text = read_file("certificate", &files.certificate)?;
     // One pipe can be read only once.
     let key_text = if files.key == files.certificate {
@@ -41,10 +50,26 @@ pub(super) fn read(files: &Files, provider: &CryptoProvider) -> Result<Arc<Certi
         read_file("key", &files.key)?
     };
     let chain = certificates("certificate", &files.certificate, &certificate_text)?;
+    lines.extend(out_of_date(&files.certificate, chain.first()));
     let key = private_key(&files.key, &key_text)?;
     CertifiedKey::from_der(chain, key, provider)
         .map(Arc::new)
         .map_err(|error| unusable(files, error))
+}
+
+/// What has to be said about a certificate of ours whose time has passed or has not come.
+fn out_of_date(path: &Path, ours: Option<&CertificateDer<'_>>) -> Option<Line> {
+    let ours = Certificate::parse(ours?)?;
+    let why = if ours.not_after < now() {
+        format!("expired on {}", ours.not_after.day())
+    } else if now() < ours.not_before {
+        format!("is valid only from {}", ours.not_before.day())
+    } else {
+        return None;
+    };
+    let path = path.display();
+    let line = format!("our certificate {path} {why}: peers that check it will refuse it");
+    Some((Level::Warn, line))
 }
 
 /// Reads the certificates of a file that says whom to trust.
@@ -196,6 +221,10 @@ mod tests {
         files
     }
 
+    fn read_files(files: &Files) -> Result<Arc<CertifiedKey>> {
+        read(files, &default_provider(), &mut Vec::new())
+    }
+
     fn pair() -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["a.test".into()]).unwrap();
@@ -209,14 +238,14 @@ mod tests {
         let both = format!("{}{}", key.serialize_pem(), certificate.pem());
         let mut one = files(&folder, both.as_bytes(), b"");
         one.key = one.certificate.clone();
-        let read_one = read(&one, &default_provider()).unwrap();
+        let read_one = read_files(&one).unwrap();
         assert_eq!(read_one.cert, [certificate.der().clone()]);
         let two = files(
             &folder,
             certificate.pem().as_bytes(),
             key.serialize_pem().as_bytes(),
         );
-        read(&two, &default_provider()).unwrap();
+        read_files(&two).unwrap();
     }
 
     #[test]
@@ -239,7 +268,7 @@ mod tests {
             ),
         ];
         for (certificate, key, wanted) in cases {
-            let error = read(&files(&folder, certificate, key), &default_provider()).unwrap_err();
+            let error = read_files(&files(&folder, certificate, key)).unwrap_err();
             assert_eq!(error.kind(), Kind::Local);
             assert!(error.reason().contains(wanted), "{error}");
         }
@@ -248,5 +277,34 @@ mod tests {
             error.to_string(),
             "open: ca /nowhere/ca.pem: no such file or directory (os error 2)"
         );
+    }
+
+    #[test]
+    fn a_certificate_out_of_date_is_said_and_read_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        for (from, to, wanted) in [
+            (2001, 2002, Some("expired on 2002-01-01")),
+            (3000, 3001, Some("is valid only from 3000-01-01")),
+            (2001, 3000, None),
+        ] {
+            let key = KeyPair::generate().unwrap();
+            let mut params = CertificateParams::new(vec!["a.test".into()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(from, 1, 1);
+            params.not_after = rcgen::date_time_ymd(to, 1, 1);
+            let certificate = params.self_signed(&key).unwrap().pem();
+            let files = files(
+                &folder,
+                certificate.as_bytes(),
+                key.serialize_pem().as_bytes(),
+            );
+            let mut lines = Vec::new();
+            read(&files, &default_provider(), &mut lines).unwrap();
+            let said = lines.first().map(|(_, line)| line.as_str());
+            assert_eq!(said.is_some(), wanted.is_some(), "{said:?}");
+            assert!(
+                said.unwrap_or_default()
+                    .contains(wanted.unwrap_or_default())
+            );
+        }
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn config(
     lines: &mut Vec<Line>,
 ) -> Result<ServerConfig> {
     let certified = match &options.files {
-        Some(files) => identity::read(files, provider)?,
+        Some(files) => identity::read(files, provider, lines)?,
         None => {
             let made = identity::throw_away(&options.own_names, provider)?;
             let leaf = made.cert.first().map(|der| Fingerprint::of(der));

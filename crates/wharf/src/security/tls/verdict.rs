@@ -124,7 +124,7 @@ fn predicate(error: &CertificateError, leaf: Option<&Certificate>, trust: &Trust
     }
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seconds = since.map_or(0, |since| since.as_secs());
     Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX))
