@@ -51,6 +51,8 @@ impl Tool {
     pub const NFT: Self = Self::new("nft", "nftables");
     /// The kernel's view of sockets.
     pub const SS: Self = Self::new("ss", "iproute2");
+    /// A program as another user.
+    pub const SETPRIV: Self = Self::new("setpriv", "util-linux");
     /// A session with a terminal.
     pub const SETSID: Self = Self::new("setsid", "util-linux");
 

@@ -5,6 +5,7 @@
 //! cannot disagree; a case says what a stranger must be told, not the whole text.
 
 mod addresses;
+mod certificates;
 mod commands;
 mod options;
 mod output;
