@@ -3,6 +3,7 @@
 //! Not here: how the program itself behaves (`cli`), every pair of endpoints (`matrix`).
 
 mod examples;
+mod hosts;
 mod http;
 mod inetd;
 mod network;
