@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use wharf_tests::program::binary;
@@ -116,6 +117,50 @@ fn a_thousand_connections_at_once_need_little_memory() {
     let grown = proc::memory(wharf.pid()).unwrap().saturating_sub(before);
     // Far above what a release build needs, far below a buffer for each.
     assert!(grown < 24 << 20, "{} octets a connection", grown / 1000);
+}
+
+#[test]
+fn a_reader_that_takes_nothing_costs_no_memory_and_no_time() {
+    let (_listener, address) = tcp::listen();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("s");
+    let _unix = UnixListener::bind(&socket).unwrap();
+    let socket = socket.display();
+    let started = [
+        format!("tcp://{address}"),
+        format!("len32+tcp://{address}"),
+        format!("unix:{socket}"),
+        "exec:sleep 1000".to_owned(),
+        "exec#socketpair:sleep 1000".to_owned(),
+    ]
+    .map(|right| wharf(["zero:", &right]).spawn());
+    // Buffers of the kernel are full in no time; then everything is at rest.
+    for wharf in &started {
+        let spent = at_rest(wharf);
+        assert!(
+            spent < A_WHILE / 4,
+            "it spins: {spent:?} of {A_WHILE:?}\n{wharf}"
+        );
+        let most = proc::peak_memory(wharf.pid()).unwrap();
+        assert!(most < 24 << 20, "{most} octets\n{wharf}");
+    }
+}
+
+#[test]
+fn a_line_without_an_end_is_refused_at_its_limit() {
+    let endless = wharf(["lines+exec:cat /dev/zero", "discard:"]).spawn();
+    let most = peak_until_its_end(&endless);
+    endless.finish().code(8).stderr_has("limit");
+    assert!(most < 24 << 20, "{most} octets");
+}
+
+/// The highest memory that is seen while the program runs.
+fn peak_until_its_end(wharf: &Running) -> u64 {
+    let mut most = 0;
+    while !wharf.ends_within(Duration::from_millis(1)) {
+        most = most.max(proc::peak_memory(wharf.pid()).unwrap_or(0));
+    }
+    most
 }
 
 #[track_caller]
