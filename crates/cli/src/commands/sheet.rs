@@ -22,6 +22,13 @@ pub fn example(scheme: &Scheme, spec: &OptionSpec) -> String {
     if role == Role::Client && scheme.roles.has(Role::Server) && Endpoint::parse(&text).is_err() {
         return example_as(Role::Server, scheme, spec);
     }
+    // And some count only where no command is given.
+    if scheme.shape == (Shape::Command { optional: true })
+        && Endpoint::parse(&text).is_err()
+        && let Some((bare, _)) = text.split_once(':')
+    {
+        return format!("{bare}:");
+    }
     text
 }
 

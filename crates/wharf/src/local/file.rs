@@ -51,7 +51,7 @@ pub static SCHEME: Scheme = Scheme {
             "create",
             "makes it if it is missing, else empties it, and writes it",
         ),
-        OptionSpec::flag("append", "writes at its end"),
+        OptionSpec::flag("append", "writes at its end; makes it if it is missing"),
         OptionSpec::flag(
             "truncate",
             "empties it and writes it; truncate=no keeps what is there",
@@ -104,7 +104,8 @@ fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
         path: path::of(parts),
         reads: flag("read") || !writes,
         writes,
-        create: flag("create") || flag("excl"),
+        // As a shell's >> does.
+        create: flag("create") || flag("excl") || flag("append"),
         excl: flag("excl"),
         append: flag("append"),
         // As a shell's > does, unless something that is there is to be kept.

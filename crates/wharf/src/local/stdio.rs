@@ -61,7 +61,7 @@ pub static SCHEME: Scheme = Scheme {
             "the key that, with . after it, leaves a raw terminal; none for no such key",
         )
         .default("^]")
-        .example("^A"),
+        .example("^A,raw"),
     ]],
     standard: "POSIX stdin(3)",
     summary: "standard input and output; - for short",
