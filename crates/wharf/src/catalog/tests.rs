@@ -205,3 +205,59 @@ fn every_secret_is_masked() {
         }
     }
 }
+
+/// The rows of the tables in `docs/addresses.md` under a heading: left and right.
+fn rows(heading: &str) -> Vec<(String, String)> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/addresses.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut is_meant = false;
+    let mut rows = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("| `") {
+            Some(row) if is_meant => {
+                let (left, right) = row.split_once("` | `").unwrap();
+                rows.push((left.to_owned(), right.trim_end_matches("` |").to_owned()));
+            }
+            Some(_) => {}
+            None if line.starts_with("|---") => {}
+            None => is_meant = line == heading,
+        }
+    }
+    rows
+}
+
+/// What is written the long way means the same to every layer.
+#[test]
+fn the_documented_meanings_hold() {
+    let rows = rows("| what is typed | what it means |");
+    assert!(rows.len() > 15, "{rows:?}");
+    for (typed, meant) in rows {
+        let [typed_as, meant_as] = [&typed, &meant].map(|text| {
+            let endpoint = Endpoint::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            let address = endpoint.address().clone();
+            let layers = endpoint.layers().iter();
+            let settings = layers.map(|layer| {
+                let settings = layer.settings.iter();
+                let values = settings.map(|s| format!("{}={s}", s.spec.name));
+                (layer.scheme.name, layer.role, values.collect::<Vec<_>>())
+            });
+            (settings.collect::<Vec<_>>(), address.locator().clone())
+        });
+        if typed.contains("netns=") {
+            // Short for the other, and kept as it was typed.
+            assert_eq!(typed_as.1, meant_as.1);
+        } else {
+            assert_eq!(typed_as, meant_as, "{typed} is not {meant}");
+        }
+    }
+}
+
+#[test]
+fn the_documented_mistakes_are_answered() {
+    let rows = rows("| what is typed | what is offered |");
+    assert!(rows.len() > 8, "{rows:?}");
+    for (typed, offered) in rows {
+        let error = Endpoint::parse(&typed).unwrap_err();
+        assert_eq!(error.try_this(), Some(offered.as_str()), "{typed}: {error}");
+    }
+}
