@@ -13,30 +13,44 @@ pub fn check(input: &[u8]) {
     let Ok(text) = core::str::from_utf8(input) else {
         return;
     };
-    let address = match Address::parse(text, &CATALOG) {
-        Ok(address) => address,
-        Err(error) => {
-            if let Some(pointer) = error.pointer() {
-                assert!(pointer.text.is_char_boundary(pointer.offset), "{text:?}");
-            }
-            assert!(!error.to_string().is_empty());
-            return;
-        }
+    check_endpoint(text);
+    let Ok(address) = Address::parse(text, &CATALOG) else {
+        return;
     };
     let printed = address.to_string_with_secrets();
     match Address::parse(&printed, &CATALOG) {
         Ok(again) => assert_eq!(again, address, "{text:?} became {printed:?}"),
         Err(error) => panic!("{text:?} became {printed:?}: {error}"),
     }
-    if let Locator::Authority(authority) = address.locator()
-        && let Some(password) = &authority.password
-        // A mask hides any password that is not found elsewhere in the address.
-        && password.expose().len() > 3
-        && printed.matches(password.expose()).count() == 1
-    {
-        assert!(!address.to_string().contains(password.expose()), "{text:?}");
-    }
+    check_masked(&address, &address.to_string());
     // Whatever the options are, they are taken or refused.
     let _ = Endpoint::build(address);
-    let _ = Endpoint::parse(text);
+}
+
+/// An endpoint may be a template as well, which is no address before it is filled in.
+fn check_endpoint(text: &str) {
+    match Endpoint::parse(text) {
+        Ok(endpoint) => check_masked(endpoint.address(), &endpoint.to_string()),
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            if let Some(pointer) = error.pointer() {
+                assert!(pointer.text.is_char_boundary(pointer.offset), "{text:?}");
+            }
+        }
+    }
+}
+
+/// A mask hides any password that is not found elsewhere in the address.
+fn check_masked(address: &Address, shown: &str) {
+    if let Locator::Authority(authority) = address.locator()
+        && let Some(password) = &authority.password
+        && password.expose().len() > 3
+        && address
+            .to_string_with_secrets()
+            .matches(password.expose())
+            .count()
+            == 1
+    {
+        assert!(!shown.contains(password.expose()), "{shown:?}");
+    }
 }

@@ -1,8 +1,8 @@
 //! What is not data: window sizes, breaks, signals, a child's standard error, errors of the network.
 //!
 //! Each side has a [`ControlPort`]; the relay passes on blindly what it takes from one side to the
-//! other, and who does not know a [`Control`] ignores it. The queues are bounded: a full one drops
-//! what only the latest matters of, and makes the giver wait for the rest.
+//! other, and who does not know a [`Control`] ignores it. The queues are bounded: a full one makes
+//! its giver wait, and who cannot wait (an error of the network) gives nothing.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -190,13 +190,17 @@ impl Stack {
         self.unheard_user.as_deref()
     }
 
-    fn ground(&self) -> Result<&dyn Ground> {
+    fn ground(&self, cx: Cx<'_>) -> Result<&dyn Ground> {
         match &self.bottom {
             Bottom::Ground(ground) => Ok(ground.as_ref()),
             Bottom::Net(_) => Err(Error::usage(
                 "this is a place to open sockets in, not an endpoint",
             )
-            .hint("name it in an option: tcp://HOST:PORT#via=[...]")),
+            .hint(format!(
+                "tcp://HOST:PORT#via=[{}], which opens one there",
+                cx.at
+            ))
+            .at(cx.at, None)),
         }
     }
 
@@ -236,7 +240,7 @@ impl Stack {
             .filter(|_| self.layers.len() > 1);
         self.prepare(count, cx).await?;
         let mut channel = self
-            .ground()?
+            .ground(cx)?
             .connect(cx)
             .await
             .map_err(|e| e.at(cx.at, name))?;
@@ -261,7 +265,7 @@ impl Stack {
             ..cx
         };
         self.prepare(self.wraps.len(), cx).await?;
-        self.ground()?
+        self.ground(cx)?
             .listen(cx)
             .await
             .map_err(|e| e.at(cx.at, None))
