@@ -196,7 +196,7 @@ pub fn port_number(port: Option<&Port>, transport: &str) -> Result<u16> {
                 Kind::Name,
                 format!("there is no {transport} service {name}"),
             )
-            .hint("a port by its number, or wharf endpoints if a scheme was meant")
+            .hint("give the port as a number, or see wharf endpoints if a scheme was meant")
         }),
     }
 }
