@@ -204,3 +204,49 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_have_a_kind() {
+        for (errno, kind) in [
+            (Errno::CONNREFUSED, Kind::Unreachable),
+            (Errno::HOSTUNREACH, Kind::Unreachable),
+            (Errno::NETUNREACH, Kind::Unreachable),
+            (Errno::CONNRESET, Kind::Reset),
+            (Errno::TIMEDOUT, Kind::Timeout),
+            (Errno::ACCESS, Kind::Privilege),
+            (Errno::PERM, Kind::Privilege),
+            (Errno::NOENT, Kind::Local),
+            (Errno::ADDRINUSE, Kind::Local),
+            (Errno::ADDRNOTAVAIL, Kind::Local),
+            (Errno::NOSPC, Kind::Local),
+            (Errno::MFILE, Kind::Local),
+            (Errno::NODEV, Kind::Local),
+            (Errno::IO, Kind::Local),
+            (Errno::PIPE, Kind::Broken),
+        ] {
+            assert_eq!(Kind::of_io(&errno.into()), kind, "{errno:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_listed_with_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = Kind::ALL.map(Kind::name).into();
+        assert_eq!(names.len(), Kind::ALL.len());
+        assert_eq!(Kind::Usage.blame(), Blame::Usage);
+        assert_eq!(Kind::Reset.blame(), Blame::Peer);
+        assert_eq!(Kind::Bug.blame(), Blame::Us);
+    }
+
+    /// An error that travelled through `AsyncRead` keeps its kind.
+    #[test]
+    fn an_error_of_ours_inside_of_one_of_the_system_keeps_its_kind() {
+        for kind in Kind::ALL {
+            let inside = io::Error::from(Error::new(Op::Recv, kind, "no"));
+            assert_eq!(Kind::of_io(&inside), kind);
+        }
+    }
+}

@@ -247,6 +247,36 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_said_once_and_reading_is_no_deed() {
+        let usage = Error::usage("x is wanted");
+        assert_eq!(usage.to_string(), "x is wanted");
+        let told = usage.at("tcp://h:1", Some("tcp"));
+        assert_eq!(told.to_string(), "tcp://h:1: tcp: x is wanted");
+        let lost = Error::new(Op::Recv, Kind::Reset, "the peer reset it");
+        assert_eq!(lost.to_string(), "recv: the peer reset it");
+        // The colon that such an address ends with is not doubled.
+        assert_eq!(
+            lost.at("stdio:", None).to_string(),
+            "recv stdio: the peer reset it"
+        );
+    }
+
+    #[test]
+    fn the_system_speaks_in_lower_case_and_keeps_its_number() {
+        let error = Error::io_while(Op::Open, "x", io::Error::from_raw_os_error(2));
+        assert_eq!(error.reason(), "x: no such file or directory (os error 2)");
+        // A word in capitals stays one.
+        let error = Error::io(Op::Open, io::Error::other("TLS is off"));
+        assert_eq!(error.reason(), "TLS is off");
+    }
+
+    #[test]
+    fn a_pointer_stays_inside_its_text() {
+        let error = Error::usage("no").pointing("abc", 99);
+        assert_eq!(error.pointer().map(|p| p.offset), Some(3));
+    }
+
+    #[test]
     fn an_error_survives_the_journey_through_io() {
         let error = Error::new(Op::Handshake, Kind::Tls, "unknown issuer").hint("pin it");
         let back = Error::io(Op::Recv, io::Error::from(error));
