@@ -211,7 +211,7 @@ impl Reader<'_> {
                     let name = self.text(1).to_owned();
                     self.inline.push((name, self.depth));
                 }
-                text if begins_path(text) && !self.continues_path() => {
+                text if begins_path(text) && !self.continues_path() && !self.is_visibility() => {
                     self.path(&[]);
                     continue;
                 }
@@ -293,6 +293,15 @@ impl Reader<'_> {
         self.at > 0 && matches!(self.tokens[self.at - 1].text.as_str(), "::" | ".")
     }
 
+    /// `pub(crate)`, which uses nothing.
+    fn is_visibility(&self) -> bool {
+        let before = self
+            .at
+            .checked_sub(2)
+            .map(|at| self.tokens[at].text.as_str());
+        before == Some("pub") && self.text(1) == ")"
+    }
+
     fn text(&self, ahead: usize) -> &str {
         self.tokens
             .get(self.at + ahead)
@@ -351,6 +360,14 @@ mod tests {
             "sys::Fd",
         ];
         assert_eq!(names(TCP, text), expected);
+    }
+
+    #[test]
+    fn who_may_see_an_item_is_no_use() {
+        assert_eq!(
+            names(TCP, "pub(crate) fn f(x: crate::relay::X) {}"),
+            ["wharf::relay::X"]
+        );
     }
 
     #[test]
