@@ -85,7 +85,8 @@ fn the_size_of_the_window_goes_along() {
     terminal.resize(132, 50);
     let client = shell(
         &terminal,
-        r#"trap "stty size" WINCH; echo ready; while :; do read a; done"#,
+        // The size may have come before the trap was set.
+        r#"trap "stty size" WINCH; echo ready; stty size; while :; do read a; done"#,
     );
     terminal.keys("\r");
     terminal.shows("50 132");

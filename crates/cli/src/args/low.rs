@@ -94,7 +94,7 @@ pub struct CommonFlags {
     #[arg(short, long, global = true, help_heading = "Names")]
     pub numeric: bool,
 
-    /// Answers a name itself: HOST:PORT:ADDR[,ADDR], where * is every host or port; may be repeated
+    /// Answers a name itself: HOST:PORT:ADDR or HOST:PORT:ADDR,ADDR; * is every host or port; may be repeated
     #[arg(
         long,
         global = true,
