@@ -1,4 +1,4 @@
-//! Signals: what SIGINT and SIGTERM mean for a run, and SIGUSR1.
+//! Signals: what SIGINT, SIGTERM and SIGHUP mean for a run, and SIGUSR1.
 //!
 //! A listener stops accepting and drains what is open for the grace; without one, or with a person
 //! at the other end, the run ends at once. A second signal ends at once in any case.
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use wharf::socket::env::{Stage, Stopper};
 use wharf::{Error, Op, Result};
 
@@ -47,12 +47,18 @@ impl Watch {
         };
         let mut interrupt = handler(SignalKind::interrupt())?;
         let mut terminate = handler(SignalKind::terminate())?;
+        // A terminal that goes ends the run in good order, too, unless nohup(1) has it stay.
+        let mut hangup = match wharf_sys::process::ignores(wharf_sys::process::Signal::HUP) {
+            Ok(true) => None,
+            _ => Some(handler(SignalKind::hangup())?),
+        };
         let mut usr1 = handler(SignalKind::user_defined1())?;
         tokio::spawn(async move {
             loop {
                 let kind = tokio::select! {
                     _ = interrupt.recv() => SignalKind::interrupt(),
                     _ = terminate.recv() => SignalKind::terminate(),
+                    _ = received(&mut hangup) => SignalKind::hangup(),
                     _ = usr1.recv() => {
                         stats();
                         continue;
@@ -77,5 +83,13 @@ impl Watch {
             tokio::time::sleep(grace).await;
             stopper.advance(Stage::Stopping);
         });
+    }
+}
+
+/// Waits for a signal; for ever, if it is none of ours.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

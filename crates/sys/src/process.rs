@@ -106,6 +106,27 @@ pub fn reset_sigpipe() -> io::Result<()> {
     unsafe { set_disposition(libc::SIGPIPE, libc::SIG_DFL) }
 }
 
+/// Whether this process ignores a signal, as what nohup(1) starts ignores SIGHUP.
+///
+/// # Errors
+/// `InvalidInput` for a signal that does not exist.
+/// # Source
+/// sigaction(2).
+pub fn ignores(signal: Signal) -> io::Result<bool> {
+    // SAFETY: an all-zero structure is only the place that the call fills; nothing is changed where
+    // no new action is given.
+    let action = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        crate::call::check(libc::sigaction(
+            signal.as_raw(),
+            std::ptr::null(),
+            &raw mut action,
+        ))?;
+        action
+    };
+    Ok(action.sa_sigaction == libc::SIG_IGN)
+}
+
 /// # Safety
 /// `handler` must be `SIG_DFL`, `SIG_IGN` or a function fit to be a signal handler.
 unsafe fn set_disposition(signal: libc::c_int, handler: libc::sighandler_t) -> io::Result<()> {
@@ -206,6 +227,13 @@ mod tests {
             .unwrap()
             .trim()
             .to_owned()
+    }
+
+    #[test]
+    fn what_is_ignored_is_known() {
+        // The Rust runtime ignores SIGPIPE from the start.
+        assert!(ignores(Signal::PIPE).unwrap());
+        assert!(!ignores(Signal::USR2).unwrap());
     }
 
     #[test]

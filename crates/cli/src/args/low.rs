@@ -153,7 +153,7 @@ pub struct RelayFlags {
     #[arg(long, value_name = "USER", help_heading = "Serving")]
     pub user: Option<String>,
 
-    /// How long what is open may go on after SIGTERM or SIGINT; a second signal ends at once
+    /// How long what is open may go on after SIGTERM, SIGINT or SIGHUP; a second signal ends at once
     #[arg(
         long,
         value_name = "TIME",
