@@ -18,5 +18,6 @@ mod probe;
 mod recipes;
 mod report;
 mod serving;
+mod signals;
 mod tables;
 mod terminal;
