@@ -121,7 +121,7 @@ impl Settings {
     ///
     /// # Errors
     /// Kind `Usage` if the default is not of its own kind (a test of the catalog sees to that).
-    pub(in crate::socket) fn fill(&mut self, spec: &'static OptionSpec) -> Result<()> {
+    pub(crate) fn fill(&mut self, spec: &'static OptionSpec) -> Result<()> {
         let Some(default) = spec.default else {
             return Ok(());
         };
