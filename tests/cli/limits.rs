@@ -163,6 +163,71 @@ fn peak_until_its_end(wharf: &Running) -> u64 {
     most
 }
 
+/// How a client of the storm leaves.
+#[derive(Clone, Copy)]
+enum Leaves {
+    AtOnce,
+    ByReset,
+    AfterAnEcho,
+    WithoutReading,
+    HalfClosed,
+}
+
+#[track_caller]
+fn visit(front: SocketAddr, leaves: Leaves) {
+    let mut stream = tcp::connect(front);
+    match leaves {
+        Leaves::AtOnce => {}
+        Leaves::ByReset => tcp::reset(stream),
+        Leaves::AfterAnEcho => is_served(&mut stream),
+        Leaves::WithoutReading => {
+            // The peer may end while we still write.
+            let _ = stream.write_all(&[0; 100_000]);
+        }
+        Leaves::HalfClosed => {
+            stream.write_all(b"question").unwrap();
+            tcp::finish(&stream);
+            assert_eq!(tcp::read_to_end(&mut stream), b"question");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_of_a_storm_of_clients() {
+    use Leaves::{AfterAnEcho, AtOnce, ByReset, HalfClosed, WithoutReading};
+    let (behind, back) = listening(&["tcp-listen://127.0.0.1:0", "echo:"]);
+    let to = format!("tcp://{back}");
+    let (wharf, front) = listening(&["tcp-listen://127.0.0.1:0", &to]);
+    visit(front, AfterAnEcho);
+    let at_first = [&wharf, &behind].map(|relay| settled(relay));
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    for leaves in [AtOnce, AfterAnEcho, ByReset, HalfClosed, WithoutReading] {
+                        visit(front, leaves);
+                    }
+                }
+            });
+        }
+    });
+    for (relay, before) in [&wharf, &behind].into_iter().zip(at_first) {
+        assert_eq!(settled(relay), before, "descriptors\n{relay}");
+    }
+    let ended = wharf.stop();
+    ended
+        .code(0)
+        .stderr_has("\"connections\":801,\"open\":0,\"failed\":0");
+}
+
+/// How many descriptors are open once no connection is.
+#[track_caller]
+fn settled(relay: &Running) -> usize {
+    wait::until("end of all connections", wait::DEADLINE, || {
+        (proc::tcp_open(relay.pid()) == 0).then(|| proc::descriptors(relay.pid()))
+    })
+}
+
 #[track_caller]
 fn listening(words: &[&str]) -> (Running, SocketAddr) {
     let mut wharf = wharf(["--json"].iter().chain(words)).spawn();

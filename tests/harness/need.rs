@@ -53,6 +53,8 @@ impl Tool {
     pub const SS: Self = Self::new("ss", "iproute2");
     /// A program as another user.
     pub const SETPRIV: Self = Self::new("setpriv", "util-linux");
+    /// Namespaces of a program's own.
+    pub const UNSHARE: Self = Self::new("unshare", "util-linux");
     /// A session with a terminal.
     pub const SETSID: Self = Self::new("setsid", "util-linux");
 

@@ -85,6 +85,12 @@ pub fn tcp_listeners(pid: u32) -> Vec<u16> {
     rows.iter().map(|row| row.port).collect()
 }
 
+/// How many TCP connections are open, in whatever state.
+pub fn tcp_open(pid: u32) -> usize {
+    let rows = own_rows(pid, "tcp");
+    rows.iter().filter(|row| row.state != LISTEN).count()
+}
+
 /// How many TCP connections have been told by their peer that nothing more will come, and are not
 /// finished themselves.
 pub fn tcp_half_closed(pid: u32) -> usize {

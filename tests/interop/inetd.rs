@@ -133,3 +133,18 @@ fn many_commands_run_at_once_and_each_knows_its_peer() {
         "{wharf}"
     );
 }
+
+#[test]
+fn the_environment_tells_of_both_ends() {
+    let ends = "shell:echo $WHARF_LOCAL_HOST $WHARF_LOCAL_PORT $WHARF_LOCAL \
+                $WHARF_PEER_HOST $WHARF_PEER_PORT $WHARF_PEER";
+    for at in ["127.0.0.1", "[::1]"] {
+        let mut wharf = wharf(["--json", &format!("tcp-listen://{at}:0"), ends]).spawn();
+        let front = wharf.listening();
+        let mut client = tcp::connect(front);
+        let us = client.local_addr().unwrap();
+        let (host, ours, theirs) = (front.ip(), front.port(), us.port());
+        let expected = format!("{host} {ours} {front} {host} {theirs} {us}\n");
+        assert_eq!(tcp::read_to_end(&mut client), expected.as_bytes());
+    }
+}
