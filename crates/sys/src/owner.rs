@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// A process that holds a socket.
@@ -51,18 +52,31 @@ pub fn of_port(address: SocketAddr, transport: Transport) -> Option<Owner> {
     })
 }
 
-/// Finds who is bound to a Unix path, given as it was bound, or to an abstract name (`@name`).
-/// `None` if nobody is found or may be seen.
+/// Finds who is bound to a Unix path, or to an abstract name (`@name`). `None` if nobody is found or
+/// may be seen.
+///
+/// The kernel shows a path as it was bound, and one that is not absolute means another file in each
+/// folder: it is looked for from the folder of the process that has the socket.
 ///
 /// # Source
-/// proc_net(5), `/proc/net/unix`.
+/// proc_net(5), `/proc/net/unix`; proc_pid_cwd(5).
 pub fn of_path(path: &Path) -> Option<Owner> {
     let text = fs::read(Path::new(NET).join("unix")).ok()?;
     let text = String::from_utf8_lossy(&text);
-    let path = path.to_string_lossy();
+    let asked = fs::metadata(path).ok();
     text.lines()
-        .filter_map(|line| path_holder(line, &path))
-        .find_map(of_inode)
+        .filter_map(path_holder)
+        .find_map(|(bound, inode)| {
+            let bound = Path::new(bound);
+            if bound.file_name() != path.file_name() {
+                return None;
+            }
+            of_inode_in(inode, |process| match &asked {
+                None => bound == path,
+                Some(asked) => fs::metadata(process.join("cwd").join(bound))
+                    .is_ok_and(|file| (file.dev(), file.ino()) == (asked.dev(), asked.ino())),
+            })
+        })
 }
 
 /// The inode in a line of /proc/net/tcp and its kin, if it stands in the way of `address`.
@@ -96,19 +110,24 @@ fn parse_ip(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// The inode in a line of /proc/net/unix, if it is bound to `path`.
-fn path_holder(line: &str, path: &str) -> Option<u64> {
+/// The path in a line of /proc/net/unix, and the inode of the socket.
+fn path_holder(line: &str) -> Option<(&str, u64)> {
     // Num RefCount Protocol Flags Type St Inode Path, of which the path may contain spaces.
     let mut rest = line;
     let mut inode = "";
     for _ in 0..7 {
         (inode, rest) = rest.trim_start().split_once(' ')?;
     }
-    (rest == path).then(|| inode.parse().ok()).flatten()
+    Some((rest, inode.parse().ok()?))
 }
 
 /// The process that has a socket with this inode open.
 fn of_inode(inode: u64) -> Option<Owner> {
+    of_inode_in(inode, |_| true)
+}
+
+/// The same among the processes whose folder in /proc `admits` knows.
+fn of_inode_in(inode: u64, admits: impl Fn(&Path) -> bool) -> Option<Owner> {
     let target = format!("socket:[{inode}]");
     let holds = |folder: &Path| {
         let mut links = fs::read_dir(folder.join("fd")).ok()?.flatten();
@@ -116,7 +135,7 @@ fn of_inode(inode: u64) -> Option<Owner> {
     };
     fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        holds(&entry.path())?;
+        holds(&entry.path()).filter(|_| admits(&entry.path()))?;
         let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
         Some(Owner {
             pid,
@@ -180,7 +199,7 @@ mod tests {
             );
         }
         assert_eq!(
-            path_holder("Num RefCount Protocol Flags Type St Inode Path", "Path"),
+            path_holder("Num RefCount Protocol Flags Type St Inode Path"),
             None
         );
     }

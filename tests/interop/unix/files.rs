@@ -55,6 +55,26 @@ fn who_has_the_name_is_told() {
 }
 
 #[test]
+fn the_same_name_in_another_folder_is_somebody_elses() {
+    // Each binds a path that is not absolute, and so both are the same text to the kernel.
+    let places: [_; 2] = std::array::from_fn(|_| {
+        let folder = tempfile::tempdir().unwrap();
+        (
+            listening(folder.path(), &["unix-listen:s", "echo:"]),
+            folder,
+        )
+    });
+    for (server, folder) in &places {
+        let taken = format!("taken by wharf (process {})", server.pid());
+        let absolute = format!("unix-listen:{}/s", folder.path().display());
+        for address in ["unix-listen:s", &absolute] {
+            let refused = wharf([address, "echo:"]).folder(folder.path()).run();
+            refused.code(9).stderr_has(&taken);
+        }
+    }
+}
+
+#[test]
 fn a_file_of_somebody_else_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("notes"), "precious").unwrap();
