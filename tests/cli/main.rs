@@ -9,6 +9,7 @@ mod datagrams;
 mod docs;
 mod eof;
 mod explain;
+mod files;
 mod help;
 mod inherited;
 mod limits;
