@@ -74,9 +74,13 @@ fn nc_hears_what_a_client_sends() {
     require!(Tool::NC);
     let folder = tempfile::tempdir().unwrap();
     let mut server = with(Tool::NC, "-l -u -U s").folder(folder.path()).spawn();
+    // nc connects back to the one who wrote first, and gives up if he has gone.
     let client = wharf(["--send-only".into(), format!("unixgram:s{RETRY}")]);
-    client.folder(folder.path()).stdin("news\n").run().code(0);
+    let mut client = client.folder(folder.path()).stdin_held().spawn();
+    client.send("news\n");
     assert_eq!(server.line(), "news");
+    client.close_stdin();
+    client.finish().code(0);
 }
 
 /// As programs log: without a name of their own, and gone before anybody reads.
