@@ -32,6 +32,7 @@ pub mod process;
 pub mod readiness;
 pub mod record;
 pub mod serial;
+pub mod splice;
 pub mod stream;
 pub mod tty;
 

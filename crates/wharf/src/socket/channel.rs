@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::control::ControlPort;
 use super::info::Info;
+use super::lend::Lend;
 use super::packets::{Batch, Got};
 
 /// An open end.
@@ -159,6 +160,11 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Octets that were written and that the peer's machine has not acknowledged; `None` where
     /// nobody can tell.
     fn unsent(&self) -> Option<usize> {
+        None
+    }
+
+    /// What can move this stream's octets without a copy, if that is possible at this moment.
+    fn lend(&mut self) -> Option<&mut dyn Lend> {
         None
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::fast_path::FastPaths;
 use super::info::Info;
 use super::log::{Level, Log, Message, Silent};
 use super::net::Net;
@@ -145,6 +146,8 @@ pub struct Env {
     /// How many descriptors a command may open, where our own limit was raised: programs that use
     /// select(2) break with more than it was.
     pub descriptor_limit: Option<u64>,
+    /// Which ways of moving data may be used that not every system has.
+    pub fast_paths: FastPaths,
     /// Keeps the wish alive while nobody else holds it.
     _stopper: Stopper,
 }
@@ -172,6 +175,7 @@ impl Env {
             shutdown,
             shared_port: SharedPort::No,
             descriptor_limit: None,
+            fast_paths: FastPaths::default(),
             _stopper: stopper,
         }
     }

@@ -13,8 +13,10 @@ pub mod env;
 pub mod error;
 #[cfg(test)]
 pub mod fake;
+pub mod fast_path;
 pub mod info;
 pub mod kernel;
+pub mod lend;
 pub mod listener;
 pub mod log;
 pub mod net;
