@@ -1,12 +1,36 @@
 //! Octets to and from a connected socket without waiting, whatever the socket's own mode.
 //!
-//! Sources: recv(2), send(2), sendmsg(2). `MSG_DONTWAIT` leaves `O_NONBLOCK` alone, which an inherited socket
+//! Sources: accept4(2), recv(2), send(2), sendmsg(2). `MSG_DONTWAIT` leaves `O_NONBLOCK` alone, which an inherited socket
 //! shares with other processes; `MSG_NOSIGNAL` makes a broken connection an error and no SIGPIPE.
 //! Not here: pipes and terminals, which have no such flags (`descriptor::reopen`).
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use socket2::{SockAddr, Socket};
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd};
+
+/// Takes the next connection of a listening socket, close-on-exec and non-blocking, and the name of
+/// its peer.
+///
+/// # Errors
+/// `WouldBlock` if nobody waits; `ConnectionAborted` and others of accept(2) about that one peer;
+/// `EMFILE`, `ENFILE` or `ENOBUFS` if there is no room for it.
+pub fn accept(fd: impl AsFd) -> io::Result<(Socket, SockAddr)> {
+    linux_only!({
+        let fd = fd.as_fd().as_raw_fd();
+        let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        let accept = |storage: *mut socket2::SockAddrStorage, len: *mut libc::socklen_t| {
+            // SAFETY: both pointers are valid for the call, and `len` is the size of the storage;
+            // the kernel writes no more than that and says how much there was.
+            let accepted =
+                crate::call::check(unsafe { libc::accept4(fd, storage.cast(), len, flags) })?;
+            // SAFETY: the kernel has just made this descriptor for us.
+            Ok(unsafe { Socket::from_raw_fd(accepted) })
+        };
+        // SAFETY: on success the kernel has filled in the name and its length.
+        unsafe { SockAddr::try_init(accept) }
+    })
+}
 
 /// Receives up to `buf.len()` octets. 0 is the end of the stream, unless `buf` is empty.
 ///

@@ -219,17 +219,20 @@ fn socket(socket: Socket, cx: Cx<'_>) -> Result<Channel> {
         );
     }
     let kind = socket.r#type().map_err(wrong)?;
-    connected(socket, kind, cx.at).map_err(wrong)
+    connected(socket, kind, Holder::Others, cx.at).map_err(wrong)
 }
 
-fn connected(socket: Socket, kind: Type, at: &str) -> io::Result<Channel> {
+fn connected(socket: Socket, kind: Type, whose: Holder, at: &str) -> io::Result<Channel> {
     let info = Info {
         local: socket.local_addr().ok().map(|name| name_of(&name)),
         peer: socket.peer_addr().ok().map(|name| name_of(&name)),
         ..Info::of(at)
     };
     if kind == Type::STREAM {
-        let stream = StreamSocket::new(socket)?;
+        let stream = match whose {
+            Holder::Us => StreamSocket::of_ours(socket)?,
+            Holder::Others => StreamSocket::new(socket)?,
+        };
         return Ok(Channel::stream(stream, info, Profile::STREAM));
     }
     let profile = match kind {
@@ -266,7 +269,9 @@ impl GroundListener for Listener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Result<Channel>> {
         let (socket, _) =
             ready!(self.socket.poll_accept(cx)).map_err(|e| Error::io(Op::Accept, e))?;
-        Poll::Ready(connected(socket, self.kind, "").map_err(|e| Error::io(Op::Accept, e)))
+        Poll::Ready(
+            connected(socket, self.kind, Holder::Us, "").map_err(|e| Error::io(Op::Accept, e)),
+        )
     }
 
     fn local(&self) -> Vec<SocketName> {

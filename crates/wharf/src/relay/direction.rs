@@ -2,8 +2,10 @@
 //!
 //! A chunk is read into a buffer that all relays of a thread share, and written at once; only what
 //! the receiving side does not take is kept, so that an idle direction owns no memory. While
-//! something is kept, nothing is read: the receiving side sets the pace.
-//! Not here: what an end means for the other direction (`pair.rs`), delivery (`settle.rs`).
+//! something is kept, nothing is read: the receiving side sets the pace. A direction that proves to
+//! be bulk goes over to pipes of the kernel's, where both sides can.
+//! Not here: what an end means for the other direction (`pair.rs`), delivery (`settle.rs`), pipes
+//! (`splice.rs`).
 
 use std::cell::RefCell;
 use std::io;
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 use super::options::Oversize;
 use super::pace::Pace;
 use super::report::FlowCounters;
+use super::splice::{self, Bulk, Flight, Lease};
 use crate::socket::channel::{End, Finish, Io, Packets, Profile, Stream};
 use crate::socket::error::{Error, Kind, Op};
 use crate::socket::packets::{Batch, Got};
@@ -23,8 +26,9 @@ use crate::socket::packets::{Batch, Got};
 /// The size of the shared buffer: what one read may give.
 const CHUNK: usize = 256 * 1024;
 
-/// So many chunks may move before other tasks of the thread get their turn.
+/// So many chunks, or so many octets, may move before other tasks of the thread get their turn.
 const TURNS: usize = 16;
+const TURN_OCTETS: u64 = 2 << 20;
 
 thread_local! {
     static SHARED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -71,6 +75,8 @@ struct Kept {
     batch: Batch,
     /// How much of the front packet is written, where packets go into a stream.
     offset: usize,
+    /// Octets that lie in a pipe; nothing else is kept then.
+    flight: Option<Flight>,
 }
 
 /// One direction.
@@ -83,6 +89,7 @@ pub(super) struct Direction {
     unflushed: bool,
     pace: Option<Pace>,
     oversize: Oversize,
+    bulk: Bulk,
     /// When something last moved.
     pub(super) moved_at: Instant,
     /// The source had nothing when it was last asked.
@@ -90,7 +97,12 @@ pub(super) struct Direction {
 }
 
 impl Direction {
-    pub(super) fn new(state: State, pace: Option<Pace>, oversize: Oversize) -> Direction {
+    pub(super) fn new(
+        state: State,
+        pace: Option<Pace>,
+        oversize: Oversize,
+        bulk: Bulk,
+    ) -> Direction {
         Direction {
             state,
             kept: Kept::default(),
@@ -98,6 +110,7 @@ impl Direction {
             unflushed: false,
             pace,
             oversize,
+            bulk,
             moved_at: Instant::now(),
             source_idle: false,
         }
@@ -124,7 +137,8 @@ impl Direction {
     /// Octets that were read and not written.
     pub(super) fn kept_octets(&self) -> u64 {
         let octets = self.kept.octets.len() - self.kept.written;
-        (octets + self.kept.batch.octets().saturating_sub(self.kept.offset)) as u64
+        let piped = self.kept.flight.as_ref().map_or(0, Flight::octets);
+        (octets + piped + self.kept.batch.octets().saturating_sub(self.kept.offset)) as u64
     }
 
     /// Moves what can be moved. Ready when the direction is over, or is held.
@@ -135,7 +149,11 @@ impl Direction {
         mut sink: Half<'_>,
         counters: &FlowCounters,
     ) -> Poll<Result<(), Fault>> {
+        let begin = counters.octets();
         for _ in 0..TURNS {
+            if counters.octets().wrapping_sub(begin) > TURN_OCTETS {
+                break;
+            }
             match &self.state {
                 State::Moving => {
                     ready!(self.poll_kept(cx, &mut sink, counters)).map_err(Fault::Sink)?;
@@ -169,6 +187,7 @@ impl Direction {
     ) -> Poll<io::Result<()>> {
         match &mut *sink.io {
             Io::Stream(stream) => {
+                ready!(self.poll_flight(cx, stream.as_mut(), counters))?;
                 while let Some(rest) = self
                     .kept
                     .octets
@@ -261,7 +280,7 @@ impl Direction {
         counters: &FlowCounters,
     ) -> Poll<Result<(), Fault>> {
         let allowed = match &mut self.pace {
-            None => CHUNK,
+            None => usize::MAX,
             Some(pace) => match pace.poll_allowance(cx, CHUNK) {
                 Poll::Ready(n) => n,
                 Poll::Pending => {
@@ -271,17 +290,7 @@ impl Direction {
             },
         };
         let read = match &mut *source.io {
-            Io::Stream(stream) => SHARED.with(|shared| match shared.try_borrow_mut() {
-                Ok(mut buffer) => {
-                    buffer.resize(CHUNK, 0);
-                    self.poll_read_stream(cx, stream.as_mut(), sink, counters, &mut buffer, allowed)
-                }
-                // A stream that relays while it is read; it gets a buffer of its own.
-                Err(_) => {
-                    let mut buffer = vec![0; CHUNK];
-                    self.poll_read_stream(cx, stream.as_mut(), sink, counters, &mut buffer, allowed)
-                }
-            }),
+            Io::Stream(stream) => self.poll_stream(cx, stream.as_mut(), sink, counters, allowed),
             Io::Packets(packets) => self.poll_read_packets(cx, packets.as_mut()),
         };
         self.source_idle = read.is_pending();
@@ -319,6 +328,33 @@ impl Direction {
         Poll::Ready(Ok(()))
     }
 
+    /// Moves octets of a stream, in the way that pays.
+    fn poll_stream(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut dyn Stream,
+        sink: &mut Half<'_>,
+        counters: &FlowCounters,
+        allowed: usize,
+    ) -> Poll<Result<usize, Fault>> {
+        if matches!(self.bulk, Bulk::Splicing(_))
+            && let Some(lease) = lease(source, sink)
+        {
+            return self.poll_splice(cx, source, sink, counters, lease, allowed);
+        }
+        SHARED.with(|shared| match shared.try_borrow_mut() {
+            Ok(mut buffer) => {
+                buffer.resize(CHUNK, 0);
+                self.poll_read_stream(cx, source, sink, counters, &mut buffer, allowed)
+            }
+            // A stream that relays while it is read; it gets a buffer of its own.
+            Err(_) => {
+                let mut buffer = vec![0; CHUNK];
+                self.poll_read_stream(cx, source, sink, counters, &mut buffer, allowed)
+            }
+        })
+    }
+
     fn poll_read_stream(
         &mut self,
         cx: &mut Context<'_>,
@@ -330,8 +366,8 @@ impl Direction {
     ) -> Poll<Result<usize, Fault>> {
         // A stream has no boundaries: what is too long for a packet is read in parts.
         let most = match &sink.io {
-            Io::Stream(_) => allowed,
-            Io::Packets(packets) => allowed.min(packets.max_len()).max(1),
+            Io::Stream(_) => allowed.min(CHUNK),
+            Io::Packets(packets) => allowed.min(packets.max_len()).clamp(1, CHUNK),
         };
         let mut space = ReadBuf::new(buffer.get_mut(..most).unwrap_or_default());
         ready!(Pin::new(&mut *source).poll_read(cx, &mut space)).map_err(Fault::Source)?;
@@ -343,6 +379,7 @@ impl Direction {
         match &mut *sink.io {
             Io::Packets(_) => self.kept.batch.push(data, Default::default()),
             Io::Stream(stream) => {
+                self.bulk.copied(len);
                 let mut rest = data;
                 while !rest.is_empty() {
                     match poll_write(cx, stream.as_mut(), rest) {
@@ -364,6 +401,75 @@ impl Direction {
             }
         }
         Poll::Ready(Ok(len))
+    }
+
+    /// Fills a pipe and drains it as far as the receiving side takes it.
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut dyn Stream,
+        sink: &mut Half<'_>,
+        counters: &FlowCounters,
+        lease: Lease,
+        allowed: usize,
+    ) -> Poll<Result<usize, Fault>> {
+        let filled = match (source.lend(), lease.pipe()) {
+            (Some(lends), Some(pipe)) => lends.poll_fill(cx, pipe, allowed.min(splice::CAPACITY)),
+            _ => Poll::Ready(Err(io::ErrorKind::InvalidInput.into())),
+        };
+        let octets = match filled {
+            Poll::Ready(Ok(octets @ 1..)) => octets,
+            nothing => {
+                splice::unused(lease);
+                match ready!(nothing) {
+                    Ok(_) => return Poll::Ready(self.source_ended(source.ended()).map(|()| 0)),
+                    Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                        self.bulk = Bulk::Never;
+                        return Poll::Ready(Ok(0));
+                    }
+                    Err(error) => return Poll::Ready(Err(Fault::Source(error))),
+                }
+            }
+        };
+        self.bulk.filled(octets);
+        self.kept.flight = Some(Flight::new(lease, octets));
+        if let Io::Stream(stream) = &mut *sink.io
+            && let Poll::Ready(Err(error)) = self.poll_flight(cx, stream.as_mut(), counters)
+        {
+            return Poll::Ready(Err(Fault::Sink(error)));
+        }
+        Poll::Ready(Ok(octets))
+    }
+
+    /// Drains what lies in a pipe.
+    fn poll_flight(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut dyn Stream,
+        counters: &FlowCounters,
+    ) -> Poll<io::Result<()>> {
+        while let Some(flight) = &mut self.kept.flight {
+            let drained = match (sink.lend(), flight.pipe()) {
+                (Some(lends), Some(pipe)) => ready!(lends.poll_drain(cx, pipe, flight.octets())),
+                _ => Err(io::ErrorKind::InvalidInput.into()),
+            };
+            match drained {
+                Ok(octets) => {
+                    if flight.left(octets) {
+                        self.kept.flight = None;
+                    }
+                    self.moved_late(octets, counters);
+                }
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    self.bulk = Bulk::Never;
+                    if let Some(flight) = self.kept.flight.take() {
+                        self.kept.octets = flight.unload()?;
+                    }
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_read_packets(
@@ -389,6 +495,15 @@ impl Direction {
             }
         }
     }
+}
+
+/// A pipe between two streams that can both do without a copy.
+fn lease(source: &mut dyn Stream, sink: &mut Half<'_>) -> Option<Lease> {
+    let Io::Stream(sink) = &mut *sink.io else {
+        return None;
+    };
+    let can = source.lend()?.fills() && sink.lend()?.drains();
+    can.then(Lease::take).flatten()
 }
 
 fn poll_write(

@@ -14,6 +14,7 @@ mod report;
 mod serve;
 mod settle;
 mod silence;
+mod splice;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -60,7 +61,7 @@ pub async fn relay(
     counters: &Arc<Counters>,
 ) -> Outcome {
     let started = Instant::now();
-    let mut pair = pair::Pair::new(left, right, options, counters.clone());
+    let mut pair = pair::Pair::new(left, right, options, counters.clone(), env.fast_paths);
     let verdict = pair.run(env).await;
     pair.settle(&verdict, env).await;
     let flow = |direction: &direction::Direction, counters: &FlowCounters| Flow {

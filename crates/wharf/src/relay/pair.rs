@@ -24,9 +24,11 @@ use super::options::{Direction as Directions, Options};
 use super::pace::Pace;
 use super::party::Party;
 use super::report::{Cause, Counters, Side};
+use super::splice::Bulk;
 use crate::socket::channel::{Channel, End, Finish, Idle};
 use crate::socket::env::{Env, Shutdown, Stage};
 use crate::socket::error::{Error, Kind, Op};
+use crate::socket::fast_path::{FastPath, FastPaths};
 
 /// Why the moving ended, and what each side is to be told.
 pub(super) struct Verdict {
@@ -59,12 +61,17 @@ impl Pair {
         right: Channel,
         options: &Options,
         counters: Arc<Counters>,
+        fast_paths: FastPaths,
     ) -> Pair {
+        let bulk = match fast_paths.has(FastPath::Splice) {
+            true => Bulk::Copying(0),
+            false => Bulk::Never,
+        };
         let (left, right) = (Party::new(left), Party::new(right));
         let direction = |from: &Party, to: &Party, wanted: bool| {
             let exists = wanted && from.profile.readable && to.profile.writable;
             let state = if exists { State::Moving } else { State::Absent };
-            Direction::new(state, Pace::new(options.limit_rate), options.oversize)
+            Direction::new(state, Pace::new(options.limit_rate), options.oversize, bulk)
         };
         let there = direction(&left, &right, options.direction != Directions::RightToLeft);
         let back = direction(&right, &left, options.direction != Directions::LeftToRight);

@@ -12,23 +12,40 @@ use std::task::{Context, Poll, ready};
 use socket2::{Domain, SockAddr, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use wharf_sys::readiness::{self, Watched};
+use wharf_sys::splice::Pipe;
 
 use super::channel::{End, Stream};
+use super::lend::Lend;
 
 /// A connected stream socket.
 #[derive(Debug)]
 pub struct StreamSocket {
     fd: Watched<Socket>,
+    /// It is `O_NONBLOCK`, so that splice(2) does not wait for it.
+    lends: bool,
 }
 
 impl StreamSocket {
-    /// Takes a connected socket.
+    /// Takes a connected socket, whose mode may belong to others.
     ///
     /// # Errors
     /// The event loop cannot watch it.
     pub fn new(socket: Socket) -> io::Result<StreamSocket> {
         Ok(StreamSocket {
             fd: readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
+            lends: false,
+        })
+    }
+
+    /// Takes a connected socket of ours that is non-blocking, as [`ListeningSocket`] gives them.
+    ///
+    /// # Errors
+    /// As [`new`](StreamSocket::new).
+    pub fn of_ours(socket: Socket) -> io::Result<StreamSocket> {
+        let stream = StreamSocket::new(socket)?;
+        Ok(StreamSocket {
+            lends: true,
+            ..stream
         })
     }
 
@@ -39,12 +56,12 @@ impl StreamSocket {
     pub async fn connect(socket: Socket, to: &SockAddr) -> io::Result<StreamSocket> {
         socket.set_nonblocking(true)?;
         match socket.connect(to) {
-            Ok(()) => return StreamSocket::new(socket),
+            Ok(()) => return StreamSocket::of_ours(socket),
             // EINPROGRESS comes as this too.
             Err(error) if in_progress(&error) => {}
             Err(error) => return Err(error),
         }
-        let stream = StreamSocket::new(socket)?;
+        let stream = StreamSocket::of_ours(socket)?;
         let guard = stream.fd.writable().await?;
         drop(guard);
         match stream.socket().take_error()? {
@@ -170,6 +187,45 @@ impl Stream for StreamSocket {
             n => self.socket().peer_addr().is_ok().then_some(n),
         }
     }
+
+    fn lend(&mut self) -> Option<&mut dyn Lend> {
+        self.lends.then_some(self)
+    }
+}
+
+impl Lend for StreamSocket {
+    fn fills(&self) -> bool {
+        true
+    }
+
+    fn drains(&self) -> bool {
+        true
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            match guard.try_io(|fd| pipe.fill(fd.get_ref(), most)) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(result) => return Poll::Ready(result),
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |fd| pipe.drain(fd, most))
+    }
 }
 
 /// A listening stream socket.
@@ -195,7 +251,7 @@ impl ListeningSocket {
         self.fd.get_ref()
     }
 
-    /// Takes the next connection.
+    /// Takes the next connection, as a non-blocking socket.
     ///
     /// # Errors
     /// Out of descriptors or memory: try again later. A peer that gave up while it waited is
@@ -203,7 +259,7 @@ impl ListeningSocket {
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Socket, SockAddr)>> {
         loop {
             let mut guard = ready!(self.fd.poll_read_ready(cx))?;
-            match guard.try_io(|fd| fd.get_ref().accept()) {
+            match guard.try_io(|fd| wharf_sys::stream::accept(fd.get_ref())) {
                 Ok(Err(error)) if gave_up(&error) => {}
                 Ok(result) => return Poll::Ready(result),
                 Err(_would_block) => {}

@@ -281,7 +281,7 @@ impl GroundListener for Listener {
                 peer: Some(told(&peer)),
                 ..Info::default()
             };
-            let stream = StreamSocket::new(socket)?;
+            let stream = StreamSocket::of_ours(socket)?;
             Ok(Channel::stream(stream, info, Profile::STREAM))
         });
         Poll::Ready(channel.map_err(|error| Error::io(Op::Accept, error)))

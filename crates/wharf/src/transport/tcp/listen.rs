@@ -105,7 +105,7 @@ impl Listener {
             Target::Redirected => redirected(),
             Target::Transparent => redirected().or(local),
         };
-        let stream = StreamSocket::new(socket)?;
+        let stream = StreamSocket::of_ours(socket)?;
         let mut channel = channel(stream, local.map(plain), Some(plain(peer)));
         channel.info.target = target.map(|address| plain(address).to_string());
         Ok(channel)

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::file::SocketFile;
 use crate::socket::channel::{self, End};
 use crate::socket::kernel::StreamSocket;
+use crate::socket::lend::Lend;
 use crate::socket::records::forget_unread;
 
 /// A stream, with the file of its own end if that has one.
@@ -25,14 +26,14 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Takes a connected socket.
+    /// Takes a connected socket of ours that is non-blocking.
     ///
     /// # Errors
     /// The event loop cannot watch it.
     pub(super) fn new(socket: Socket, file: Option<SocketFile>) -> io::Result<Stream> {
         Ok(Stream {
             _file: file,
-            socket: StreamSocket::new(socket)?,
+            socket: StreamSocket::of_ours(socket)?,
             resets: false,
         })
     }
@@ -85,5 +86,9 @@ impl channel::Stream for Stream {
 
     fn unsent(&self) -> Option<usize> {
         self.socket.unsent()
+    }
+
+    fn lend(&mut self) -> Option<&mut dyn Lend> {
+        channel::Stream::lend(&mut self.socket)
     }
 }
