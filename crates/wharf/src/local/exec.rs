@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::time::Sleep;
 use wharf_sys::descriptor::set_nonblocking;
 use wharf_sys::process::Signal;
+use wharf_sys::splice::Pipe;
 
 use super::child::{self, Running, Stderr};
 use super::command::{self, Plan};
@@ -28,6 +29,7 @@ use crate::socket::descriptor::Descriptor;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::Info;
+use crate::socket::lend::{Drain, Fill};
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{
     Build, Layer, Listeners, Parts, Reopen, Roles, Scheme, Shape, StandsOn,
@@ -330,5 +332,32 @@ impl Stream for Process {
             }
             End::Fin | End::Status(_) => Pin::new(self).poll_shutdown(cx),
         }
+    }
+
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        matches!(self.reading, Reading::Data).then_some(self)
+    }
+
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
+        self.halves.drains()
+    }
+}
+
+impl Fill for Process {
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let filled = match self.halves.fills() {
+            Some(fills) => ready!(fills.poll_fill(cx, pipe, most)),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        Poll::Ready(match filled {
+            // Reading finds out what its end means.
+            Ok(0) => Err(io::ErrorKind::Unsupported.into()),
+            filled => filled,
+        })
     }
 }

@@ -10,18 +10,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use socket2::Socket;
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncWrite, BufReader, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use wharf_sys::descriptor::{self as sys, Access};
 
+use super::ahead::Ahead;
 use super::behind::Behind;
 use super::follow::Follow;
 use crate::socket::channel::Stream;
 use crate::socket::descriptor::Descriptor;
 use crate::socket::kernel::StreamSocket;
-
-/// How much is read of a file at once.
-const READ_AHEAD: usize = 256 * 1024;
+use crate::socket::lend::{Drain, Fill};
 
 /// Who else holds the open file of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub(super) enum Reader {
     /// A stream socket.
     Socket(StreamSocket),
     /// What is always ready.
-    File(BufReader<File>),
+    File(Ahead),
     /// A file that is read on as it grows.
     Follow(Box<Follow>),
 }
@@ -72,11 +70,18 @@ impl Reader {
         Ok(match open(fd, holder, Access::Read)? {
             Opened::Watched(fd) => Reader::Watched(fd),
             Opened::Socket(socket) => Reader::Socket(socket),
-            Opened::File(file) => {
-                let file = File::from_std(file);
-                Reader::File(BufReader::with_capacity(READ_AHEAD, file))
-            }
+            Opened::File(file) => Reader::File(Ahead::new(file)),
         })
+    }
+
+    /// What can move its octets into a pipe, at this moment.
+    pub(super) fn fills(&mut self) -> Option<&mut dyn Fill> {
+        match self {
+            Reader::Watched(fd) => fd.fills(),
+            Reader::Socket(socket) => socket.fills(),
+            Reader::File(file) => file.fills(),
+            Reader::Follow(_) => None,
+        }
     }
 }
 
@@ -88,6 +93,15 @@ impl Writer {
             Opened::Socket(socket) => Writer::Socket(socket),
             Opened::File(file) => Writer::File(Behind::new(file)),
         })
+    }
+
+    /// What can take octets from a pipe, at this moment.
+    pub(super) fn drains(&mut self) -> Option<&mut dyn Drain> {
+        match self {
+            Writer::Watched(fd) => fd.drains(),
+            Writer::Socket(socket) => socket.drains(),
+            Writer::File(_) => None,
+        }
     }
 
     /// Octets that were accepted and are still ours or on their way.
@@ -245,5 +259,13 @@ impl AsyncWrite for Halves {
 impl Stream for Halves {
     fn unsent(&self) -> Option<usize> {
         self.writer.as_ref().and_then(Writer::unsent)
+    }
+
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        self.reader.as_mut()?.fills()
+    }
+
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
+        self.writer.as_mut()?.drains()
     }
 }

@@ -1,5 +1,6 @@
 //! The local machine: standard streams, files, commands, terminals, and built-in ends.
 
+mod ahead;
 mod behind;
 pub mod builtin;
 mod child;

@@ -23,6 +23,7 @@ use crate::socket::descriptor::Descriptor;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
 use crate::socket::info::{Info, SocketName};
+use crate::socket::lend::{Drain, Fill};
 use crate::socket::log::Level;
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{
@@ -267,7 +268,15 @@ impl AsyncWrite for Fifo {
     }
 }
 
-impl Stream for Fifo {}
+impl Stream for Fifo {
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        self.fd.as_mut()?.fills()
+    }
+
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
+        self.fd.as_mut()?.drains()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@ use crate::socket::channel::{Channel, End, Finish, Idle, Kind, Profile, Status, 
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
 use crate::socket::info::Info;
+use crate::socket::lend::{Drain, Fill};
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{
     Build, Layer, Listeners, Parts, Reopen, Roles, Scheme, Shape, StandsOn,
@@ -357,6 +358,20 @@ impl Stream for Standard {
     fn unsent(&self) -> Option<usize> {
         match &self.output {
             Some(Output::Plain(writer)) => writer.unsent(),
+            _ => None,
+        }
+    }
+
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        match &mut self.input {
+            Some(Input::Plain(reader)) => reader.fills(),
+            _ => None,
+        }
+    }
+
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
+        match &mut self.output {
+            Some(Output::Plain(writer)) => writer.drains(),
             _ => None,
         }
     }

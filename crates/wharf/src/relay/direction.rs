@@ -338,9 +338,9 @@ impl Direction {
         allowed: usize,
     ) -> Poll<Result<usize, Fault>> {
         if matches!(self.bulk, Bulk::Splicing(_))
-            && let Some(lease) = lease(source, sink)
+            && let Some(moved) = self.poll_splice(cx, source, sink, counters, allowed)
         {
-            return self.poll_splice(cx, source, sink, counters, lease, allowed);
+            return moved;
         }
         SHARED.with(|shared| match shared.try_borrow_mut() {
             Ok(mut buffer) => {
@@ -403,42 +403,48 @@ impl Direction {
         Poll::Ready(Ok(len))
     }
 
-    /// Fills a pipe and drains it as far as the receiving side takes it.
+    /// Fills a pipe and drains it as far as the receiving side takes it; `None` if the next chunk is
+    /// to be copied.
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut dyn Stream,
         sink: &mut Half<'_>,
         counters: &FlowCounters,
-        lease: Lease,
         allowed: usize,
-    ) -> Poll<Result<usize, Fault>> {
-        let filled = match (source.lend(), lease.pipe()) {
-            (Some(lends), Some(pipe)) => lends.poll_fill(cx, pipe, allowed.min(splice::CAPACITY)),
-            _ => Poll::Ready(Err(io::ErrorKind::InvalidInput.into())),
+    ) -> Option<Poll<Result<usize, Fault>>> {
+        let Io::Stream(sink) = &mut *sink.io else {
+            return None;
         };
+        let fills = source.fills()?;
+        sink.drains()?;
+        let lease = Lease::take()?;
+        let filled = fills.poll_fill(cx, lease.pipe()?, allowed.min(splice::FILL));
         let octets = match filled {
             Poll::Ready(Ok(octets @ 1..)) => octets,
             nothing => {
                 splice::unused(lease);
-                match ready!(nothing) {
-                    Ok(_) => return Poll::Ready(self.source_ended(source.ended()).map(|()| 0)),
-                    Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                        self.bulk = Bulk::Never;
-                        return Poll::Ready(Ok(0));
-                    }
-                    Err(error) => return Poll::Ready(Err(Fault::Source(error))),
-                }
+                let ended = match nothing {
+                    Poll::Pending => return Some(Poll::Pending),
+                    Poll::Ready(Ok(_)) => self.source_ended(source.ended()).map(|()| 0),
+                    Poll::Ready(Err(error)) => match error.kind() {
+                        io::ErrorKind::Unsupported => return None,
+                        io::ErrorKind::InvalidInput => {
+                            self.bulk = Bulk::Never;
+                            return None;
+                        }
+                        _ => Err(Fault::Source(error)),
+                    },
+                };
+                return Some(Poll::Ready(ended));
             }
         };
         self.bulk.filled(octets);
         self.kept.flight = Some(Flight::new(lease, octets));
-        if let Io::Stream(stream) = &mut *sink.io
-            && let Poll::Ready(Err(error)) = self.poll_flight(cx, stream.as_mut(), counters)
-        {
-            return Poll::Ready(Err(Fault::Sink(error)));
-        }
-        Poll::Ready(Ok(octets))
+        Some(match self.poll_flight(cx, sink.as_mut(), counters) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(Fault::Sink(error))),
+            _ => Poll::Ready(Ok(octets)),
+        })
     }
 
     /// Drains what lies in a pipe.
@@ -449,8 +455,8 @@ impl Direction {
         counters: &FlowCounters,
     ) -> Poll<io::Result<()>> {
         while let Some(flight) = &mut self.kept.flight {
-            let drained = match (sink.lend(), flight.pipe()) {
-                (Some(lends), Some(pipe)) => ready!(lends.poll_drain(cx, pipe, flight.octets())),
+            let drained = match (sink.drains(), flight.pipe()) {
+                (Some(drains), Some(pipe)) => ready!(drains.poll_drain(cx, pipe, flight.octets())),
                 _ => Err(io::ErrorKind::InvalidInput.into()),
             };
             match drained {
@@ -495,15 +501,6 @@ impl Direction {
             }
         }
     }
-}
-
-/// A pipe between two streams that can both do without a copy.
-fn lease(source: &mut dyn Stream, sink: &mut Half<'_>) -> Option<Lease> {
-    let Io::Stream(sink) = &mut *sink.io else {
-        return None;
-    };
-    let can = source.lend()?.fills() && sink.lend()?.drains();
-    can.then(Lease::take).flatten()
 }
 
 fn poll_write(

@@ -14,7 +14,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, Sleep};
 
@@ -90,9 +90,12 @@ impl Pair {
 
     /// Moves data until there is a verdict.
     pub(super) async fn run(&mut self, env: &Env) -> Verdict {
-        let mut shutdown: Shutdown = env.shutdown.clone();
+        let wish: Shutdown = env.shutdown.clone();
+        let mut shutdown = wish.clone();
         let stopped = shutdown.reached(Stage::Stopping);
         tokio::pin!(stopped);
+        // Whom the wish wakes: while that is us, and it has not moved, it need not be asked again.
+        let mut woken: Option<Waker> = None;
         // Only a side without an end of its own has to be told to come to one.
         let endless = [&self.left, &self.right]
             .iter()
@@ -102,6 +105,11 @@ impl Pair {
             Box::pin(async move { shutdown.reached(Stage::Draining).await })
         });
         std::future::poll_fn(|cx| {
+            let unmoved = woken.as_ref().is_some_and(|w| w.will_wake(cx.waker()));
+            if unmoved && !wish.has_moved() {
+                return self.poll(cx, env);
+            }
+            woken = Some(cx.waker().clone());
             if stopped.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(self.verdict(Cause::Stopped, None));
             }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::control::ControlPort;
 use super::info::Info;
-use super::lend::Lend;
+use super::lend::{Drain, Fill};
 use super::packets::{Batch, Got};
 
 /// An open end.
@@ -163,8 +163,13 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
         None
     }
 
-    /// What can move this stream's octets without a copy, if that is possible at this moment.
-    fn lend(&mut self) -> Option<&mut dyn Lend> {
+    /// What can move into a pipe what would be read, if that is possible at this moment.
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        None
+    }
+
+    /// What can take from a pipe what would be written, if that is possible at this moment.
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
         None
     }
 }

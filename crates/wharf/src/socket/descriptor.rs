@@ -13,6 +13,9 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use wharf_sys::descriptor as sys;
 use wharf_sys::readiness::{self, Watched};
+use wharf_sys::splice::Pipe;
+
+use super::lend::{Drain, Fill};
 
 /// What a pipe that is ready takes without blocking: `PIPE_BUF` of pipe(7). A terminal promises
 /// less, and has never been seen to take less.
@@ -23,6 +26,8 @@ const ASKED_WRITE: usize = 4096;
 pub struct Descriptor {
     fd: Watched<OwnedFd>,
     manner: Manner,
+    /// It is a pipe: splice(2) does not wait for one, whatever its mode.
+    is_pipe: bool,
 }
 
 /// How calls are kept from blocking.
@@ -41,10 +46,7 @@ impl Descriptor {
     /// # Errors
     /// The event loop cannot watch it: `PermissionDenied` (EPERM) for a regular file.
     pub fn new(fd: OwnedFd, interest: Interest) -> io::Result<Descriptor> {
-        Ok(Descriptor {
-            fd: readiness::watch(fd, interest)?,
-            manner: Manner::Flag,
-        })
+        Descriptor::watched(fd, interest, Manner::Flag)
     }
 
     /// Watches `fd`, whose open file others share: its mode is left alone.
@@ -52,10 +54,26 @@ impl Descriptor {
     /// # Errors
     /// As [`new`](Descriptor::new).
     pub fn shared(fd: OwnedFd, interest: Interest) -> io::Result<Descriptor> {
+        Descriptor::watched(fd, interest, Manner::Asking)
+    }
+
+    fn watched(fd: OwnedFd, interest: Interest, manner: Manner) -> io::Result<Descriptor> {
+        let is_pipe = sys::kind(&fd)? == sys::Kind::Pipe;
         Ok(Descriptor {
             fd: readiness::watch(fd, interest)?,
-            manner: Manner::Asking,
+            manner,
+            is_pipe,
         })
+    }
+
+    /// What can move its octets into a pipe.
+    pub fn fills(&mut self) -> Option<&mut dyn Fill> {
+        self.is_pipe.then_some(self)
+    }
+
+    /// What can take octets from a pipe.
+    pub fn drains(&mut self) -> Option<&mut dyn Drain> {
+        self.is_pipe.then_some(self)
     }
 
     /// The descriptor itself.
@@ -71,6 +89,42 @@ impl Manner {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(())
+    }
+}
+
+impl Fill for Descriptor {
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
+            match guard.try_io(|fd| pipe.fill(fd.get_ref(), most)) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(result) => return Poll::Ready(result),
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+impl Drain for Descriptor {
+    fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
+            match guard.try_io(|fd| pipe.drain(fd.get_ref(), most)) {
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(result) => return Poll::Ready(result),
+                Err(_would_block) => {}
+            }
+        }
     }
 }
 

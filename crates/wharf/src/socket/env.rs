@@ -109,6 +109,12 @@ impl Shutdown {
         *self.0.borrow()
     }
 
+    /// Whether it has come further since this was asked for the first time. One load of an atomic:
+    /// for what is asked again and again.
+    pub fn has_moved(&self) -> bool {
+        self.0.has_changed().unwrap_or(false)
+    }
+
     /// Waits until it has come at least so far; for ever if nobody can decide any more.
     ///
     /// *Cancel safety*: nothing is lost.

@@ -9,13 +9,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustix::io::Errno;
 use socket2::{Domain, SockAddr, Socket};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use wharf_sys::readiness::{self, Watched};
 use wharf_sys::splice::Pipe;
 
 use super::channel::{End, Stream};
-use super::lend::Lend;
+use super::lend::{Drain, Fill};
 
 /// A connected stream socket.
 #[derive(Debug)]
@@ -49,16 +50,22 @@ impl StreamSocket {
         })
     }
 
-    /// Connects a fresh socket.
+    /// Connects a fresh, non-blocking socket.
     ///
     /// # Errors
     /// What the kernel says. *Cancel safety*: dropping the future closes the socket.
     pub async fn connect(socket: Socket, to: &SockAddr) -> io::Result<StreamSocket> {
-        socket.set_nonblocking(true)?;
         match socket.connect(to) {
             Ok(()) => return StreamSocket::of_ours(socket),
-            // EINPROGRESS comes as this too.
-            Err(error) if in_progress(&error) => {}
+            Err(error) if is(&error, Errno::INPROGRESS) => {}
+            Err(error) => return Err(error),
+        }
+        // A peer on this machine has answered before the first call returned, and the kernel says so
+        // only now: asking once more is cheaper than a turn of the event loop.
+        match socket.connect(to) {
+            Ok(()) => return StreamSocket::of_ours(socket),
+            Err(error) if is(&error, Errno::ISCONN) => return StreamSocket::of_ours(socket),
+            Err(error) if is(&error, Errno::ALREADY) => {}
             Err(error) => return Err(error),
         }
         let stream = StreamSocket::of_ours(socket)?;
@@ -76,8 +83,8 @@ impl StreamSocket {
     }
 }
 
-fn in_progress(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
+fn is(error: &io::Error, number: Errno) -> bool {
+    Errno::from_io_error(error) == Some(number)
 }
 
 impl AsyncRead for StreamSocket {
@@ -121,7 +128,7 @@ impl StreamSocket {
                 // A reset that comes after the peer's FIN is told as a broken pipe (tcp(7)); what we
                 // sent did not arrive all the same.
                 Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    return Poll::Ready(Err(rustix::io::Errno::CONNRESET.into()));
+                    return Poll::Ready(Err(Errno::CONNRESET.into()));
                 }
                 Ok(result) => return Poll::Ready(result),
                 Err(_would_block) => {}
@@ -188,20 +195,16 @@ impl Stream for StreamSocket {
         }
     }
 
-    fn lend(&mut self) -> Option<&mut dyn Lend> {
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        self.lends.then_some(self)
+    }
+
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
         self.lends.then_some(self)
     }
 }
 
-impl Lend for StreamSocket {
-    fn fills(&self) -> bool {
-        true
-    }
-
-    fn drains(&self) -> bool {
-        true
-    }
-
+impl Fill for StreamSocket {
     fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
@@ -217,7 +220,9 @@ impl Lend for StreamSocket {
             }
         }
     }
+}
 
+impl Drain for StreamSocket {
     fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,

@@ -211,8 +211,9 @@ impl Crew {
         let env = self.env_with(Arc::new(log), SharedPort::Sibling);
         let runtime = super::runtime()?;
         let options = self.options();
-        let serving = serve(left, right, &env, &options, self.watcher.clone());
-        let result = runtime.block_on(serving);
+        let watcher = self.watcher.clone();
+        let serving = async move { serve(left, right, &env, &options, watcher).await };
+        let result = runtime.block_on(super::in_a_task(serving));
         runtime.shutdown_background();
         result
     }

@@ -15,7 +15,7 @@ use wharf::relay::{Plan, Summary, serve};
 use wharf::socket::env::{Env, Shutdown, Stage};
 use wharf::socket::log::Level;
 use wharf::socket::scheme::Reopen;
-use wharf::{Error, Op, Result};
+use wharf::{Error, Kind as ErrorKind, Op, Result};
 
 use self::crew::Crew;
 pub use self::crew::workers;
@@ -79,8 +79,11 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
         let env = crew.env();
         let options = crew.options();
         let (left, right) = (relay.left.clone(), relay.right.clone());
-        let first = serve(left, right, &env, &options, watcher);
-        stoppable(async { crew.join(first.await).await }, &env).await
+        let serving = {
+            let (env, options) = (env.clone(), options);
+            async move { serve(left, right, &env, &options, watcher).await }
+        };
+        stoppable(async { crew.join(in_a_task(serving).await).await }, &env).await
     });
     // What did not end by itself, when it was told to, holds the terminal still.
     wharf::local::terminal::restore();
@@ -127,6 +130,23 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .map_err(|error| Error::io_while(Op::Open, "an event loop", error))
+}
+
+/// Runs `serving` as a task of this thread's event loop: what it runs itself outside of a task is
+/// woken by way of the kernel, a write and a turn for each connection.
+pub async fn in_a_task<F>(serving: F) -> Result<Summary>
+where
+    F: Future<Output = Result<Summary>> + Send + 'static,
+{
+    match tokio::spawn(serving).await {
+        Ok(summary) => summary,
+        Err(panic) if panic.is_panic() => std::panic::resume_unwind(panic.into_panic()),
+        Err(_) => Err(Error::new(
+            Op::Accept,
+            ErrorKind::Bug,
+            "a worker was given up",
+        )),
+    }
 }
 
 /// Serves until done, or until what was told to stop at once had its last chance; `None` then.

@@ -29,6 +29,12 @@ struct Attempt {
     to: SocketAddr,
 }
 
+/// A connected socket, and the name of its end.
+pub(super) struct Connected {
+    stream: StreamSocket,
+    local: Option<SocketAddr>,
+}
+
 impl Endpoint {
     /// Resolves and connects within the timeout.
     ///
@@ -44,10 +50,9 @@ impl Endpoint {
                 ));
             }
         };
-        let (stream, to) = self.race(addresses, deadline, cx).await?;
-        let local = stream.socket().local_addr().ok();
-        let local = local.and_then(|name| name.as_socket()).map(plain);
-        Ok(channel(stream, local, Some(to)))
+        let (connected, to) = self.race(addresses, deadline, cx).await?;
+        let local = connected.local.map(plain);
+        Ok(channel(connected.stream, local, Some(to)))
     }
 
     /// Leaves out what cannot be reached from the address of `bind=`.
@@ -68,7 +73,7 @@ impl Endpoint {
         addresses: Vec<SocketAddr>,
         deadline: Instant,
         cx: Cx<'_>,
-    ) -> Result<(StreamSocket, SocketAddr)> {
+    ) -> Result<(Connected, SocketAddr)> {
         let start = Instant::now();
         let mut machine = Machine::new(addresses, Config::default());
         let mut running = FuturesUnordered::new();
@@ -116,22 +121,23 @@ impl Endpoint {
     }
 
     /// Connects to one address.
-    async fn attempt(&self, to: SocketAddr, cx: Cx<'_>) -> Result<StreamSocket> {
+    async fn attempt(&self, to: SocketAddr, cx: Cx<'_>) -> Result<Connected> {
         let made = cx.net.enter(|| self.connectable(to, cx));
         let socket = made.map_err(|error| Error::io(Op::Connect, error))?;
         let stream = match StreamSocket::connect(socket, &to.into()).await {
             Ok(stream) => stream,
             Err(error) => return Err(self.why(error, to)),
         };
-        let ours = stream.socket().local_addr().ok();
-        if ours.and_then(|name| name.as_socket()) == Some(to) {
+        let local = stream.socket().local_addr().ok();
+        let local = local.and_then(|name| name.as_socket());
+        if local == Some(to) {
             // With nobody there, TCP can open a connection from the chosen port to itself (RFC 9293,
             // section 3.5, simultaneous open). An ordinary close would keep the port for a minute.
             let _ = stream.socket().set_linger(Some(Duration::ZERO));
             let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
             return Err(self.why(refused, to));
         }
-        Ok(stream)
+        Ok(Connected { stream, local })
     }
 
     /// A socket with its options, bound if that was asked for.
@@ -142,6 +148,7 @@ impl Endpoint {
             options::set("fastopen", "yes", result)?;
         }
         if let Some(from) = self.socket.bind {
+            socket.set_reuse_address(self.reuse)?;
             bind::bind(&socket, bind::source_for(to, from)?, Transport::Tcp)?;
         }
         Ok(socket)

@@ -70,6 +70,7 @@ impl Endpoint {
             let only = self.v6only || cx.env.names.family == Family::V6;
             socket.set_only_v6(only)?;
         }
+        socket.set_reuse_address(self.reuse)?;
         let shared = cx.env.shared_port;
         if shared == SharedPort::Sibling {
             socket.set_reuse_port(true)?;

@@ -194,21 +194,20 @@ impl Endpoint {
 
     /// A socket of the family of `address`, with every option that both roles have.
     fn socket_for(&self, address: SocketAddr, cx: Cx<'_>) -> io::Result<Socket> {
-        let (domain, kind) = (Domain::for_address(address), Type::STREAM);
+        let domain = Domain::for_address(address);
+        // Both at once, which saves two calls a connection.
+        let kind = Type::STREAM.nonblocking().cloexec();
         let socket = match self.mptcp {
             true => set(
                 "mptcp",
                 "yes",
-                Socket::new(domain, kind, Some(Protocol::MPTCP)),
+                Socket::new_raw(domain, kind, Some(Protocol::MPTCP)),
             )?,
-            false => Socket::new(domain, kind, Some(Protocol::TCP))?,
+            false => Socket::new_raw(domain, kind, Some(Protocol::TCP))?,
         };
         self.socket.apply(&socket, cx)?;
         if self.nodelay {
             socket.set_tcp_nodelay(true)?;
-        }
-        if self.reuse {
-            socket.set_reuse_address(true)?;
         }
         if let Some(keepalive) = &self.keepalive {
             set("keepalive", "yes", socket.set_tcp_keepalive(keepalive))?;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::file::SocketFile;
 use crate::socket::channel::{self, End};
 use crate::socket::kernel::StreamSocket;
-use crate::socket::lend::Lend;
+use crate::socket::lend::{Drain, Fill};
 use crate::socket::records::forget_unread;
 
 /// A stream, with the file of its own end if that has one.
@@ -88,7 +88,11 @@ impl channel::Stream for Stream {
         self.socket.unsent()
     }
 
-    fn lend(&mut self) -> Option<&mut dyn Lend> {
-        channel::Stream::lend(&mut self.socket)
+    fn fills(&mut self) -> Option<&mut dyn Fill> {
+        self.socket.fills()
+    }
+
+    fn drains(&mut self) -> Option<&mut dyn Drain> {
+        self.socket.drains()
     }
 }
