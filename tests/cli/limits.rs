@@ -144,6 +144,10 @@ fn a_reader_that_takes_nothing_costs_no_memory_and_no_time() {
         let most = proc::peak_memory(wharf.pid()).unwrap();
         assert!(most < 24 << 20, "{most} octets\n{wharf}");
     }
+    // In good order, so that their commands end too.
+    for wharf in started {
+        wharf.stop();
+    }
 }
 
 #[test]
