@@ -33,6 +33,10 @@ impl Histogram {
         self.max = self.max.max(nanos);
     }
 
+    pub(crate) fn count(&self) -> u64 {
+        self.total
+    }
+
     /// Percentiles in microseconds.
     pub(crate) fn to_json(&self) -> Value {
         json!({

@@ -6,6 +6,7 @@
 //! time. What is measured of the relay itself (processor time, memory) is the driver's work.
 
 mod bulk;
+mod content;
 mod control;
 mod histogram;
 mod idle;
@@ -14,7 +15,11 @@ mod rate;
 mod rtt;
 mod server;
 mod setup;
+mod shot;
 mod sock;
+mod splice;
+mod storm;
+mod tls;
 mod udp;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +46,18 @@ enum Load {
     Idle(idle::Options),
     /// Datagrams at a rate, counted one by one at the other end
     Udp(udp::Options),
+    /// Octets that are known beforehand, so that every one is checked
+    Content(content::Options),
+    /// Clients as nobody wants them
+    Storm(storm::Options),
+    /// TLS on one side of the relay
+    Tls(tls::Options),
+    /// Starts a program again and again, and measures from its start to its end
+    Shot(shot::Options),
+    /// Reads standard input to its end and counts
+    Drain,
+    /// A relay that is nothing but splice on two threads: what a relay could reach
+    SpliceRelay(splice::Options),
 }
 
 fn main() -> Result<(), Failure> {
@@ -50,5 +67,11 @@ fn main() -> Result<(), Failure> {
         Load::Rtt(options) => rtt::run(&options),
         Load::Idle(options) => idle::run(&options),
         Load::Udp(options) => udp::run(&options),
+        Load::Content(options) => content::run(&options),
+        Load::Storm(options) => storm::run(&options),
+        Load::Tls(options) => tls::run(&options),
+        Load::Shot(options) => shot::run(&options),
+        Load::Drain => shot::drain(),
+        Load::SpliceRelay(options) => splice::run(&options),
     }
 }

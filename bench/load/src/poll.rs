@@ -2,10 +2,10 @@
 //!
 //! Not here: what is done when something is ready, and timers.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
@@ -18,7 +18,6 @@ pub(crate) const WRITE: EventFlags = EventFlags::OUT;
 /// A set of descriptors to wait for.
 pub(crate) struct Poll {
     epoll: OwnedFd,
-    events: Vec<Event>,
 }
 
 /// What is ready: the token, and whether to read, to write, or both. Errors show as both.
@@ -33,11 +32,15 @@ impl Poll {
     pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            events: Vec::with_capacity(512),
         })
     }
 
-    pub(crate) fn add(&self, fd: impl AsFd, token: usize, flags: EventFlags) -> Result<(), Failure> {
+    pub(crate) fn add(
+        &self,
+        fd: impl AsFd,
+        token: usize,
+        flags: EventFlags,
+    ) -> Result<(), Failure> {
         epoll::add(&self.epoll, fd, EventData::new_u64(token as u64), flags)?;
         Ok(())
     }
@@ -53,19 +56,16 @@ impl Poll {
     }
 
     /// Waits for at most `timeout` and puts what is ready into `ready`, which is cleared first.
-    pub(crate) fn wait(
-        &mut self,
-        timeout: Duration,
-        ready: &mut Vec<Ready>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn wait(&self, timeout: Duration, ready: &mut Vec<Ready>) -> Result<(), Failure> {
         ready.clear();
-        self.events.clear();
+        let mut events = [const { MaybeUninit::<Event>::uninit() }; 256];
         let timeout = Timespec::try_from(timeout)?;
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), Some(&timeout)) {
-            Ok(_) | Err(Errno::INTR) => {}
+        let (events, _) = match epoll::wait(&self.epoll, &mut events, Some(&timeout)) {
+            Ok(events) => events,
+            Err(Errno::INTR) => return Ok(()),
             Err(error) => return Err(error.into()),
-        }
-        ready.extend(self.events.iter().map(|event| {
+        };
+        ready.extend(events.iter().map(|event| {
             let (flags, data) = (event.flags, event.data);
             let broken = flags.intersects(EventFlags::ERR | EventFlags::HUP);
             Ready {

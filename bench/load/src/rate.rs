@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::histogram::Histogram;
 use crate::poll::{Poll, READ, Ready, WRITE};
@@ -46,15 +46,52 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (listener, place) = sock::listen(&options.sink)?;
     let server = Echo::start(listener);
     let to = control::ready_then_go(&json!({ "sink": place.to_string() }))?;
-    let mut poll = Poll::new()?;
-    let mut open: Vec<One> = Vec::with_capacity(options.parallel);
-    let (mut count, mut errors, mut made) = (0u64, 0u64, 0);
-    let mut latency = Histogram::new();
+    let done = drive(&to, options.parallel, options.seconds)?;
+    // The last ones are still being closed behind the relay.
+    std::thread::sleep(Duration::from_millis(50));
+    let accepted = server.finish()?;
+    let Done {
+        latency, errors, ..
+    } = &done;
+    control::say(&to_json(latency, *errors, accepted, done.seconds, None))
+}
+
+/// What such a load says at its end.
+pub(crate) fn to_json(
+    latency: &Histogram,
+    errors: u64,
+    accepted: u64,
+    seconds: f64,
+    last_error: Option<String>,
+) -> Value {
+    json!({
+        "connections": latency.count(),
+        "accepted": accepted,
+        "errors": errors,
+        "last_error": last_error,
+        "seconds": seconds,
+        "per_second": latency.count() as f64 / seconds,
+        "latency": latency.to_json(),
+    })
+}
+
+/// How the clients fared.
+pub(crate) struct Done {
+    pub(crate) latency: Histogram,
+    pub(crate) errors: u64,
+    pub(crate) seconds: f64,
+}
+
+/// Keeps `parallel` connections going against a far end that echoes.
+pub(crate) fn drive(to: &Place, parallel: usize, seconds: f64) -> Result<Done, Failure> {
+    let poll = Poll::new()?;
+    let mut open: Vec<One> = Vec::with_capacity(parallel);
+    let (mut latency, mut errors, mut made) = (Histogram::new(), 0, 0);
     let begin = Instant::now();
-    for token in 0..options.parallel {
-        open.push(start(&poll, &to, token, &mut made)?);
+    for token in 0..parallel {
+        open.push(start(&poll, to, token, &mut made)?);
     }
-    let duration = Duration::from_secs_f64(options.seconds);
+    let duration = Duration::from_secs_f64(seconds);
     let mut ready = Vec::new();
     while begin.elapsed() < duration {
         poll.wait(Duration::from_millis(50), &mut ready)?;
@@ -64,28 +101,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             };
             match turn(&poll, one, *event)? {
                 Turn::Open => continue,
-                Turn::Answered => {
-                    count += 1;
-                    latency.add(one.begin.elapsed());
-                }
+                Turn::Answered => latency.add(one.begin.elapsed()),
                 Turn::Failed => errors += 1,
             }
-            *one = start(&poll, &to, event.token, &mut made)?;
+            *one = start(&poll, to, event.token, &mut made)?;
         }
     }
     let seconds = begin.elapsed().as_secs_f64();
-    drop(open);
-    // The last ones are still being closed behind the relay.
-    std::thread::sleep(Duration::from_millis(50));
-    let accepted = server.finish()?;
-    control::say(&json!({
-        "connections": count,
-        "accepted": accepted,
-        "errors": errors,
-        "seconds": seconds,
-        "per_second": count as f64 / seconds,
-        "latency": latency.to_json(),
-    }))
+    Ok(Done {
+        latency,
+        errors,
+        seconds,
+    })
 }
 
 /// Connects and asks at once: over loopback the connection often stands when `connect` returns.

@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let to = control::ready_then_go(&json!({ "sink": place.to_string() }))?;
     let open = setup::open(&to, options.connections, Deadline::after(60.0))?;
     control::step_then_next(&json!({ "open": open.len() }))?;
-    let mut poll = Poll::new()?;
+    let poll = Poll::new()?;
     let message = vec![b'.'; options.octets];
     let mut buffer = vec![0; options.octets];
     let mut pairs = Vec::with_capacity(open.len());

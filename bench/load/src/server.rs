@@ -56,7 +56,7 @@ struct Peer {
 }
 
 fn serve(listener: &OwnedFd, stop: &AtomicBool, accepted: &AtomicU64) -> Result<(), Failure> {
-    let mut poll = Poll::new()?;
+    let poll = Poll::new()?;
     poll.add(listener, LISTENER, READ)?;
     let mut peers: HashMap<usize, Peer> = HashMap::new();
     let mut buffer = vec![0; 64 << 10];

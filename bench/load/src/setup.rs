@@ -19,7 +19,7 @@ const WINDOW: usize = 32;
 
 /// Opens `count` connections whose far end echoes the first octet.
 pub(crate) fn open(to: &Place, count: usize, deadline: Deadline) -> Result<Vec<OwnedFd>, Failure> {
-    let mut poll = Poll::new()?;
+    let poll = Poll::new()?;
     let mut all: Vec<OwnedFd> = Vec::with_capacity(count);
     let (mut done, mut ready) = (0, Vec::new());
     while done < count {

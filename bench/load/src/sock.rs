@@ -8,7 +8,6 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustix::io::Errno;
@@ -115,8 +114,17 @@ pub(crate) fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>, Failure> {
     }
 }
 
+/// Fixes the sizes of both socket buffers, which also stops the kernel from growing them.
+pub(crate) fn set_buffers(fd: impl AsFd, octets: Option<usize>) -> Result<(), Failure> {
+    if let Some(octets) = octets {
+        sockopt::set_socket_send_buffer_size(&fd, octets)?;
+        sockopt::set_socket_recv_buffer_size(&fd, octets)?;
+    }
+    Ok(())
+}
+
 /// Closes with a reset in place of an end.
 pub(crate) fn reset(fd: OwnedFd) {
-    let _ = sockopt::set_socket_linger(&fd, Some(Duration::ZERO));
+    let _ = sockopt::set_socket_linger(&fd, Some(std::time::Duration::ZERO));
     drop(fd);
 }

@@ -1,0 +1,379 @@
+"""The relays that are compared: how each is told to do the same thing, and how it is started.
+
+A peer has a method for each kind of relay that it can be, which returns the command; what it has no
+method for is left out of that scenario. To add a peer, write a class and put it into `ALL`. Each is
+tuned as its manual advises for throughput, with the same number of workers where it has any. Nothing
+runs as a service: configurations are files in a temporary folder, ports are free ones on loopback.
+"""
+
+import contextlib
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import measure
+from measure import Failed
+
+PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+class Peer:
+    """One relay program. `a` is the place to listen on, `b` where to connect to: texts as typed."""
+
+    name = ""
+    program = ""
+    version_of = ("--version",)
+
+    def __init__(self, given):
+        self.given = given
+        self.path = shutil.which(self.program, path=PATH) if self.program else None
+
+    @property
+    def is_here(self):
+        return self.path is not None
+
+    def version(self):
+        out = subprocess.run([self.path, *self.version_of], capture_output=True, text=True, check=False)
+        lines = (out.stdout or out.stderr).strip().splitlines()
+        return next((line for line in lines if any(c.isdigit() for c in line)), "?").strip()
+
+    def config_file(self, name, text):
+        path = os.path.join(self.given.folder, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+
+class Wharf(Peer):
+    name = "wharf"
+
+    def __init__(self, given):
+        super().__init__(given)
+        self.path = given.wharf
+
+    def command(self, *addresses):
+        flags = ["--quiet", "--workers", str(self.given.workers), "--max-connections", "30000"]
+        return [self.path, *flags, *addresses]
+
+    def tcp(self, a, b):
+        return self.command(f"tcp-listen://{a}", f"tcp://{b}")
+
+    def udp(self, a, b):
+        return self.command(f"udp-listen://{a}#max-peers=4096", f"udp://{b}")
+
+    def unix(self, a, b):
+        return self.command(f"tcp-listen://{a}", b)
+
+    def stdio(self, a, _):
+        return self.command("--once", f"tcp-listen://{a}", "-")
+
+    def file(self, path, b):
+        return self.command(f"file:{path}", f"tcp://{b}"), None
+
+    def udp_tcp(self, a, b):
+        return self.command(f"udp-listen://{a}#max-peers=4096", f"len16+tcp://{b}")
+
+    def tls_in(self, a, b):
+        cert, key = self.given.certificate("cert.pem"), self.given.certificate("key.pem")
+        return self.command(f"tls-listen://{a}#cert={cert},key={key}", f"tcp://{b}")
+
+    def tls_out(self, a, b):
+        return self.command(f"tcp-listen://{a}", f"tls://{b}#danger-accept-any-certificate,resume=no")
+
+    def help(self):
+        return [self.path, "--version"]
+
+    def shot(self, b):
+        return [self.path, "--quiet", b]
+
+
+class Socat(Peer):
+    name = program = "socat"
+    version_of = ("-V",)
+
+    def version(self):
+        return " ".join(super().version().split()[:3])
+
+    def command(self, left, right):
+        return [self.path, "-t", "10", "-b", "262144", left, right]
+
+    def listener(self, a, kind="TCP4"):
+        host, port = a.split(":")
+        return f"{kind}-LISTEN:{port},bind={host},reuseaddr,fork,backlog=4096"
+
+    def tcp(self, a, b):
+        return self.command(f"{self.listener(a)},nodelay", f"TCP4:{b},nodelay")
+
+    def udp(self, a, b):
+        host, port = a.split(":")
+        return self.command(f"UDP4-LISTEN:{port},bind={host},reuseaddr,fork", f"UDP4:{b}")
+
+    def unix(self, a, b):
+        return self.command(f"{self.listener(a)},nodelay", f"UNIX-CONNECT:{b[5:]}")
+
+    def stdio(self, a, _):
+        host, port = a.split(":")
+        return [self.path, "-u", "-b", "262144", f"TCP4-LISTEN:{port},bind={host},reuseaddr", "STDOUT"]
+
+    def file(self, path, b):
+        return [self.path, "-u", "-b", "262144", f"FILE:{path}", f"TCP4:{b}"], None
+
+    def udp_tcp(self, a, b):
+        # It knows no framing: a datagram is a write, and only its length tells where it ends.
+        return [*self.udp(a, b)[:-1], f"TCP4:{b}"]
+
+    def tls_in(self, a, b):
+        cert, key = self.given.certificate("cert.pem"), self.given.certificate("key.pem")
+        tls = f"{self.listener(a, 'OPENSSL')},cert={cert},key={key},verify=0"
+        return self.command(tls, f"TCP4:{b},nodelay")
+
+    def tls_out(self, a, b):
+        return self.command(f"{self.listener(a)},nodelay", f"OPENSSL:{b},verify=0")
+
+    def help(self):
+        return [self.path, "-V"]
+
+    def shot(self, b):
+        return [self.path, "-t", "10", "-", f"TCP4:{b}"]
+
+
+class Haproxy(Peer):
+    name = program = "haproxy"
+    version_of = ("-v",)
+
+    def version(self):
+        return " ".join(super().version().split()[:3])
+
+    def config(self, bind, server):
+        # Two descriptors a connection, and two a pipe to splice through.
+        limit = self.given.descriptors
+        most = min(10_000, (limit - 300) // 2)
+        pipes = min(2500, (limit - 2 * most - 100) // 2)
+        path = self.config_file("haproxy.cfg", f"""
+global
+    nbthread {self.given.workers}
+    maxconn {most}
+    maxpipes {pipes}
+    tune.ssl.default-dh-param 2048
+defaults
+    mode tcp
+    option splice-auto
+    timeout connect 10s
+    timeout client 1h
+    timeout server 1h
+    maxconn {most}
+listen relay
+    bind {bind}
+    server peer {server}
+""")
+        return [self.path, "-db", "-f", path]
+
+    def tcp(self, a, b):
+        return self.config(f"{a} backlog 16384", b)
+
+    def unix(self, a, b):
+        return self.config(f"{a} backlog 16384", f"unix@{b[5:]}")
+
+    def tls_in(self, a, b):
+        return self.config(f"{a} backlog 16384 ssl crt {self.given.certificate('both.pem')}", b)
+
+    def tls_out(self, a, b):
+        return self.config(f"{a} backlog 16384", f"{b} ssl verify none no-ssl-reuse")
+
+
+class Nginx(Peer):
+    name = program = "nginx"
+    version_of = ("-v",)
+
+    def config(self, listen, pass_to, more=""):
+        modules = glob.glob("/usr/lib*/nginx/modules/ngx_stream_module.so")
+        load = f"load_module {modules[0]};" if modules else ""
+        user = "user root;" if os.getuid() == 0 else ""
+        folder = self.given.folder
+        path = self.config_file("nginx.conf", f"""
+{load}
+{user}
+daemon off;
+worker_processes {self.given.workers};
+worker_rlimit_nofile {self.given.descriptors};
+pid {folder}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections {min(20_000, self.given.descriptors)}; }}
+stream {{
+    access_log off;
+    tcp_nodelay on;
+    proxy_timeout 1h;
+    server {{
+        listen {listen};
+        proxy_pass {pass_to};
+        {more}
+    }}
+}}
+""")
+        return [self.path, "-p", folder, "-e", "stderr", "-c", path]
+
+    def tcp(self, a, b):
+        return self.config(f"{a} reuseport backlog=16384", b, "proxy_buffer_size 64k;")
+
+    def udp(self, a, b):
+        return self.config(f"{a} udp reuseport", b)
+
+    def unix(self, a, b):
+        return self.config(f"{a} reuseport backlog=16384", b, "proxy_buffer_size 64k;")
+
+    def tls_in(self, a, b):
+        cert, key = self.given.certificate("cert.pem"), self.given.certificate("key.pem")
+        return self.config(f"{a} ssl reuseport backlog=16384", b, f"""proxy_buffer_size 64k;
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.3;
+        ssl_session_cache off;
+        ssl_session_tickets off;""")
+
+    def tls_out(self, a, b):
+        return self.config(f"{a} reuseport backlog=16384", b, """proxy_buffer_size 64k;
+        proxy_ssl on;
+        proxy_ssl_protocols TLSv1.3;
+        proxy_ssl_session_reuse off;""")
+
+
+class Ncat(Peer):
+    name = program = "ncat"
+
+    def tcp(self, a, b):
+        host, port = a.split(":")
+        to = b.replace(":", " ")
+        return [self.path, "-k", "-l", host, port, "-m", "1000", "-c", f"exec {self.path} {to}"]
+
+    def stdio(self, a, _):
+        return [self.path, "-l", *a.split(":"), "--recv-only"]
+
+    def file(self, path, b):
+        return [self.path, "--send-only", *b.split(":")], path
+
+    def help(self):
+        return [self.path, "--version"]
+
+    def shot(self, b):
+        return [self.path, *b.split(":")]
+
+
+class Nc(Peer):
+    """OpenBSD nc is no relay: it is measured for single shots."""
+
+    name = "nc"
+    program = "nc.openbsd"
+    version_of = ("-h",)
+
+    def version(self):
+        return "OpenBSD nc" + super().version().partition("netcat")[2]
+
+    def stdio(self, a, _):
+        return [self.path, "-l", *a.split(":")]
+
+    def file(self, path, b):
+        return [self.path, "-N", *b.split(":")], path
+
+    def help(self):
+        return [self.path, "-h"]
+
+    def shot(self, b):
+        return [self.path, "-N", *b.split(":")]
+
+
+class SpliceLoop(Peer):
+    """Not a program that one would use: the limit. It is part of the load generator."""
+
+    name = "splice"
+
+    def __init__(self, given):
+        super().__init__(given)
+        self.path = given.load
+
+    def version(self):
+        return "a bare splice loop, two threads a connection"
+
+    def tcp(self, a, b):
+        return [self.path, "splice-relay", "--listen", a, "--to", b]
+
+
+class Direct(Peer):
+    """No relay at all: the load alone."""
+
+    name = "direct"
+
+    def __init__(self, given):
+        super().__init__(given)
+        self.path = ""
+
+    def version(self):
+        return "no relay"
+
+
+ALL = (Wharf, Socat, Haproxy, Nginx, Ncat, Nc, SpliceLoop, Direct)
+
+
+class Relay:
+    """A relay that runs from a free port to `b`: `with Relay(peer, "tcp", b) as relay`."""
+
+    def __init__(self, peer, kind, b, ground="tcp", place=None, **kwargs):
+        self.peer, self.kind, self.b, self.ground = peer, kind, b, ground
+        self.place, self.kwargs = place, kwargs
+        self.process, self.base = None, 0.0
+
+    def __enter__(self):
+        if self.peer.name == "direct":
+            self.place = self.b
+            return self
+        given = self.peer.given
+        kind = socket.SOCK_DGRAM if self.ground == "udp" else socket.SOCK_STREAM
+        port = measure.free_port(kind)
+        self.place = self.place or f"127.0.0.1:{port}"
+        command = getattr(self.peer, self.kind)(self.place, self.b)
+        given.note(" ".join(command))
+        errors = os.path.join(given.folder, f"{self.peer.name}.err")
+        self.process = measure.start(command, errors, cwd=given.folder, **self.kwargs)
+        try:
+            what = f"{self.peer.name} is to listen on {self.place}"
+            measure.wait_for(self.is_up, what, self.process)
+            measure.wait_until_quiet(self.process.pid)
+        except BaseException:
+            measure.end(self.process)
+            raise
+        self.base = self.cpu()
+        return self
+
+    def is_up(self):
+        if self.place.startswith("unix:"):
+            return os.path.exists(self.place[5:])
+        return measure.listens(int(self.place.rpartition(":")[2]), self.ground)
+
+    def __exit__(self, *_):
+        if self.process is not None:
+            measure.end(self.process)
+
+    def cpu(self):
+        """Processor seconds since it was ready, children included."""
+        if self.process is None:
+            return 0.0
+        if self.process.poll() is not None:
+            raise Failed(f"{self.peer.name} ended with status {self.process.returncode}{measure.tail(self.process)}")
+        return measure.processor_seconds(self.process.pid) - self.base
+
+    def settled_cpu(self):
+        """The same, once it is quiet: what it still had to close is part of the work."""
+        if self.process is not None:
+            with contextlib.suppress(Failed):
+                measure.wait_until_quiet(self.process.pid, 0.5)
+        return self.cpu()
+
+    def memory(self):
+        return measure.memory(self.process.pid)
+
+
+def settle():
+    """A moment between two loads, for what the kernel still does for the last one."""
+    time.sleep(0.05)
