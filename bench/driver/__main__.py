@@ -110,6 +110,7 @@ def main():
             print(f"{scenario.name:12}{scenario.title}")
         return 0
     selected = chosen(parser, options)
+    measure.adopt_orphans()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="wharf-bench-") as folder:
         given = Given(options, folder, measure.raise_descriptor_limit())

@@ -64,6 +64,9 @@ class Wharf(Peer):
     def udp(self, a, b):
         return self.command(f"udp-listen://{a}#max-peers=4096", f"udp://{b}")
 
+    def udp_short(self, a, b):
+        return self.command(f"udp-listen://{a}#max-peers=4096,idle=3s", f"udp://{b}")
+
     def unix(self, a, b):
         return self.command(f"tcp-listen://{a}", b)
 

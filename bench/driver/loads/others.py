@@ -11,7 +11,7 @@ from scenarios import GIB, Bar, Metric, errors, scenario
 
 
 def size(given):
-    return 512 if given.quick else 2048
+    return 256 if given.quick else 2048
 
 
 @scenario("tcp-unix", "TCP to a Unix socket, one connection, one direction", "unix", BULK)

@@ -15,7 +15,7 @@ BULK_BARS = [
 
 
 def bulk(given, peer, connections, kind="tcp", **more):
-    mib = more.pop("mib", 768 if given.quick else 3072)
+    mib = more.pop("mib", 512 if given.quick else 3072)
     arguments = ["bulk", "--connections", connections, "--mib", mib, *more.pop("arguments", ())]
     with Load(given.load, errors(given), *arguments) as load:
         sink = load.ready()["sink"]
@@ -54,7 +54,7 @@ RATE = [
           bars=[Bar("per_second", ">=", 1.0, ("haproxy",)), Bar("cpu_us", "<=", 1.0, ("haproxy",))],
           peers=("wharf", "socat", "haproxy", "nginx", "direct"))
 def rate(given, peer):
-    seconds = 1.5 if given.quick else 3
+    seconds = 1 if given.quick else 3
     with Load(given.load, errors(given), "rate", "--parallel", 16, "--seconds", seconds) as load:
         with Relay(peer, "tcp", load.ready()["sink"]) as relay:
             load.go(relay.place)

@@ -12,7 +12,7 @@ UDP_PEERS = ("wharf", "socat", "nginx")
 def highest_rate(given, load):
     """The highest rate of which less than 0.1% was lost, found by doubling and bisecting."""
     low, high, rate, best = 0.0, None, 50_000, 0.0
-    for _ in range(9 if given.quick else 14):
+    for _ in range(7 if given.quick else 14):
         for _again in range(2):
             result = load.read()
             # A hiccup of the machine is not a limit: what was lost once is tried once more.
@@ -44,7 +44,7 @@ def highest_rate(given, load):
           bars=[Bar("per_second", ">=", 2.0, ("socat", "nginx"), best=True)],
           peers=(*UDP_PEERS, "direct"), rounds=3)
 def udp_max(given, peer):
-    seconds = 0.4 if given.quick else 1
+    seconds = 0.3 if given.quick else 1
     arguments = ("udp", "--rate", 50_000, "--seconds", seconds, "--again")
     with Load(given.load, errors(given), *arguments) as load:
         with Relay(peer, "udp", load.ready()["sink"], ground="udp") as relay:

@@ -9,7 +9,7 @@ mod end;
 mod octets;
 mod plan;
 
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
-use crate::sock::Place;
+use crate::sock::{self, Place};
 use crate::{Failure, control};
 use octets::mix;
 use plan::Plan;
@@ -35,6 +35,9 @@ pub(crate) struct Options {
     /// The most octets that one side sends
     #[arg(long, default_value_t = 4 << 20)]
     most: u64,
+    /// Where the far end listens; whoever brings no plan there gets an echo
+    #[arg(long, default_value = "127.0.0.1:0")]
+    sink: Place,
     /// Nobody resets
     #[arg(long)]
     no_kills: bool,
@@ -65,14 +68,17 @@ impl Tally {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
-    let place = listener.local_addr()?;
+    let (listener, place) = sock::listen(&options.sink)?;
+    let listener = TcpListener::from(listener);
+    listener.set_nonblocking(false)?;
     let tally = Arc::new(Tally::default());
     let server = Arc::clone(&tally);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let tally = Arc::clone(&server);
-            thread::spawn(move || end::serve(stream, &tally));
+            // Thousands may come at once. One that cannot have a thread is closed.
+            let builder = thread::Builder::new().stack_size(256 << 10);
+            let _ = builder.spawn(move || end::serve(stream, &tally));
         }
     });
     let to = control::ready_then_go(&json!({ "sink": place.to_string() }))?;

@@ -15,7 +15,7 @@ use crate::control::{self, Deadline};
 use crate::histogram::Histogram;
 use crate::poll::{Poll, READ};
 use crate::server::Echo;
-use crate::sock::{self, Place};
+use crate::sock::Place;
 use crate::{Failure, setup};
 
 #[derive(Args)]
@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Where the far end listens
     #[arg(long, default_value = "127.0.0.1:0")]
     sink: Place,
+    /// Somebody else is the far end, and echoes
+    #[arg(long)]
+    no_sink: bool,
 }
 
 struct Pair {
@@ -39,9 +42,8 @@ struct Pair {
 }
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let (listener, place) = sock::listen(&options.sink)?;
-    let server = Echo::start(listener);
-    let to = control::ready_then_go(&json!({ "sink": place.to_string() }))?;
+    let (server, bound) = Echo::start_unless(options.no_sink, &options.sink)?;
+    let to = control::ready_then_go(&bound)?;
     let open = setup::open(&to, options.connections, Deadline::after(60.0))?;
     control::step_then_next(&json!({ "open": open.len() }))?;
     let poll = Poll::new()?;
@@ -86,7 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         "times": times.to_json(),
     }))?;
     drop(pairs);
-    server.finish().map(drop)
+    server.map(Echo::finish).transpose().map(drop)
 }
 
 fn ping(pair: &mut Pair, message: &[u8]) -> Result<(), Failure> {

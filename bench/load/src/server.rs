@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
+use serde_json::{Value, json};
 
 use crate::Failure;
 use crate::poll::{Poll, READ, Ready, WRITE};
-use crate::sock;
+use crate::sock::{self, Place};
 
 const LISTENER: usize = usize::MAX;
 
@@ -27,6 +28,19 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
+    /// Listens and starts, unless somebody else is the far end; returns what is to be said of it.
+    pub(crate) fn start_unless(
+        elsewhere: bool,
+        sink: &Place,
+    ) -> Result<(Option<Self>, Value), Failure> {
+        if elsewhere {
+            return Ok((None, json!({})));
+        }
+        let (listener, place) = sock::listen(sink)?;
+        let bound = json!({ "sink": place.to_string() });
+        Ok((Some(Self::start(listener)), bound))
+    }
+
     pub(crate) fn start(listener: OwnedFd) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let accepted = Arc::new(AtomicU64::new(0));

@@ -11,7 +11,8 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::server::Echo;
-use crate::{Failure, control, sock};
+use crate::sock::Place;
+use crate::{Failure, control};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -22,6 +23,12 @@ pub(crate) struct Options {
     count: usize,
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Where the far end is
+    #[arg(long, default_value = "127.0.0.1:0")]
+    sink: Place,
+    /// Somebody else is the far end, and echoes
+    #[arg(long)]
+    no_sink: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -42,11 +49,10 @@ enum Kind {
 
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if options.kind == Kind::Datagrams {
-        return datagrams::run(options.count, options.seconds);
+        return datagrams::run(&options.sink, options.count, options.seconds);
     }
-    let (listener, place) = sock::listen(&"127.0.0.1:0".parse()?)?;
-    let server = Echo::start(listener);
-    let to = control::ready_then_go(&json!({ "sink": place.to_string() }))?;
+    let (server, bound) = Echo::start_unless(options.no_sink, &options.sink)?;
+    let to = control::ready_then_go(&bound)?;
     let (count, seconds) = (options.count, options.seconds);
     let done = match options.kind {
         Kind::Burst => streams::burst(&to, count, seconds)?,
@@ -55,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Kind::Deaf => streams::deaf(&to, count, seconds)?,
         Kind::Flood | Kind::Datagrams => streams::flood(&to, seconds)?,
     };
-    let accepted = server.finish()?;
+    let accepted = server.map(Echo::finish).transpose()?;
     control::say(
         &json!({ "connections": done.opened, "answered": done.answered, "accepted": accepted }),
     )

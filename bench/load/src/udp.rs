@@ -34,6 +34,9 @@ pub(crate) struct Options {
     rate: u64,
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
+    /// Where the far end is
+    #[arg(long, default_value = "127.0.0.1:0")]
+    sink: Place,
     /// Sockets that send
     #[arg(long, default_value_t = 4)]
     sources: usize,
@@ -117,14 +120,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 fn sink(options: &Options) -> Result<(Receiver, u16), Failure> {
     let (octets, echo) = (options.octets, options.echo);
     if let Some(framing) = options.stream {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = TcpListener::bind(options.sink.to_string())?;
         let port = listener.local_addr()?.port();
         let receiver = Receiver::start(options.sources, octets, move |tally, stop| {
             stream::receive(&listener, octets, framing, tally, stop)
         });
         return Ok((receiver, port));
     }
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let socket = UdpSocket::bind(options.sink.to_string())?;
     grow(&socket);
     let port = socket.local_addr()?.port();
     let receiver = Receiver::start(options.sources, octets, move |tally, stop| {

@@ -41,7 +41,17 @@ pub(super) fn serve(mut stream: TcpStream, tally: &Tally) {
     let mut head = [0; plan::LEN];
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let _ = stream.set_write_timeout(Some(PATIENCE));
-    if stream.read_exact(&mut head).is_err() {
+    let Some((first, rest)) = head.split_first_mut() else {
+        return;
+    };
+    if stream.read_exact(std::slice::from_mut(first)).is_err() {
+        return;
+    }
+    if *first != plan::FIRST {
+        echo(stream, *first);
+        return;
+    }
+    if stream.read_exact(rest).is_err() {
         // The client reset before the relay had read its plan; it knows.
         return;
     }
@@ -66,6 +76,18 @@ pub(super) fn serve(mut stream: TcpStream, tally: &Tally) {
         });
         take(&stream, "server", plan.seed, plan.up, plan, tally);
     });
+}
+
+/// What a storm brings instead of a plan goes back as it came.
+fn echo(mut stream: TcpStream, first: u8) {
+    let mut buffer = vec![0; 16 << 10];
+    let mut answered = stream.write_all(&[first]);
+    while answered.is_ok()
+        && let Ok(got) = stream.read(&mut buffer)
+        && got > 0
+    {
+        answered = stream.write_all(buffer.get(..got).unwrap_or_default());
+    }
 }
 
 /// Sends `len` octets and ends, or resets after `kill_at`.

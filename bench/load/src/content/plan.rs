@@ -7,6 +7,8 @@ use super::octets::{Random, mix};
 
 pub(super) const LEN: usize = 41;
 const MAGIC: u64 = 0x7768_6172_662D_6C64;
+/// The first octet of a plan, which no other load begins with.
+pub(super) const FIRST: u8 = 0x77;
 
 /// Who resets, after having sent so much.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -17,8 +17,8 @@ use crate::{Failure, control};
 
 const WINDOW: usize = 1000;
 
-pub(super) fn run(count: usize, seconds: f64) -> Result<(), Failure> {
-    let sink = UdpSocket::bind("127.0.0.1:0")?;
+pub(super) fn run(sink: &Place, count: usize, seconds: f64) -> Result<(), Failure> {
+    let sink = UdpSocket::bind(sink.to_string())?;
     let place = sink.local_addr()?;
     let received = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&received);

@@ -17,23 +17,27 @@ use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme};
 
-use super::{Cipher, Side};
+use super::{Cipher, Group, Side};
 use crate::Failure;
 
-fn provider(cipher: Cipher) -> Arc<CryptoProvider> {
-    let suite = match cipher {
+fn provider(side: &Side) -> Arc<CryptoProvider> {
+    let group = match side.group {
+        Group::X25519 => kx_group::X25519,
+        Group::P256 => kx_group::SECP256R1,
+    };
+    let suite = match side.cipher {
         Cipher::Aes128Gcm => cipher_suite::TLS13_AES_128_GCM_SHA256,
         Cipher::Aes256Gcm => cipher_suite::TLS13_AES_256_GCM_SHA384,
     };
     Arc::new(CryptoProvider {
         cipher_suites: vec![suite],
-        kx_groups: vec![kx_group::X25519],
+        kx_groups: vec![group],
         ..default_provider()
     })
 }
 
 pub(super) fn client(side: &Side) -> Result<Arc<ClientConfig>, Failure> {
-    let mut config = ClientConfig::builder_with_provider(provider(side.cipher))
+    let mut config = ClientConfig::builder_with_provider(provider(side))
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anyone))
@@ -45,7 +49,7 @@ pub(super) fn client(side: &Side) -> Result<Arc<ClientConfig>, Failure> {
 pub(super) fn server(side: &Side) -> Result<Arc<ServerConfig>, Failure> {
     let certificate = CertificateDer::from_pem_file(side.folder.join("cert.pem"))?;
     let key = PrivateKeyDer::from_pem_file(side.folder.join("key.pem"))?;
-    let mut config = ServerConfig::builder_with_provider(provider(side.cipher))
+    let mut config = ServerConfig::builder_with_provider(provider(side))
         .with_protocol_versions(&[&TLS13])?
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)?;
