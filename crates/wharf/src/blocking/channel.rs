@@ -70,7 +70,7 @@ struct Inner {
 
 impl Channel {
     pub(super) fn new(channel: channel::Channel, driver: Driver) -> Channel {
-        let info = channel.info.clone();
+        let info = Info::clone(&channel.info);
         let inner = Mutex::new(Inner {
             channel,
             received: Batch::new(),

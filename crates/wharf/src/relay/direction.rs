@@ -87,7 +87,8 @@ pub(super) struct Direction {
     pub(super) discarded: u64,
     /// Something was written and not flushed.
     unflushed: bool,
-    pace: Option<Pace>,
+    /// Boxed, because most have none.
+    pace: Option<Box<Pace>>,
     oversize: Oversize,
     bulk: Bulk,
     /// When something last moved.
@@ -108,7 +109,7 @@ impl Direction {
             kept: Kept::default(),
             discarded: 0,
             unflushed: false,
-            pace,
+            pace: pace.map(Box::new),
             oversize,
             bulk,
             moved_at: Instant::now(),

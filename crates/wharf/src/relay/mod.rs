@@ -24,7 +24,6 @@ use std::time::Instant;
 
 use crate::socket::channel::Channel;
 use crate::socket::env::Env;
-use crate::socket::error::Error;
 
 pub use options::{AfterEnd, Direction, Options, Oversize};
 pub use plan::{Lint, Plan};
@@ -53,17 +52,25 @@ pub use watch::{Refusal, Unwatched, Watch};
 /// assert_eq!(outcome.there.octets, 1_000_000);
 /// # Ok::<(), wharf::Error>(()) }).unwrap();
 /// ```
-pub async fn relay(
+pub fn relay<'a>(
     left: Channel,
     right: Channel,
-    options: &Options,
-    env: &Env,
+    options: &'a Options,
+    env: &'a Env,
     counters: &Arc<Counters>,
-) -> Outcome {
+) -> impl Future<Output = Outcome> + Send + use<'a> {
+    // Not an `async fn`: that would keep room for both channels beside the pair made of them.
     let started = Instant::now();
     let mut pair = pair::Pair::new(left, right, options, counters.clone(), env.fast_paths);
-    let verdict = pair.run(env).await;
-    pair.settle(&verdict, env).await;
+    async move {
+        let verdict = pair.run(env).await;
+        // Boxed: it is needed once, and an idle relay should not have room for it.
+        Box::pin(pair.settle(&verdict, env)).await;
+        outcome(&pair, verdict, started)
+    }
+}
+
+fn outcome(pair: &pair::Pair<'_>, verdict: pair::Verdict, started: Instant) -> Outcome {
     let flow = |direction: &direction::Direction, counters: &FlowCounters| Flow {
         octets: counters.octets(),
         packets: counters.packets(),
@@ -71,14 +78,11 @@ pub async fn relay(
         end: direction.end().cloned(),
         lost: direction.lost(),
     };
-    let there = flow(&pair.there, &counters.there);
-    let back = flow(&pair.back, &counters.back);
-    let error: Option<Error> = verdict.error;
     Outcome {
-        there,
-        back,
+        there: flow(&pair.there, &pair.counters.there),
+        back: flow(&pair.back, &pair.counters.back),
         cause: verdict.cause,
-        error,
+        error: verdict.error,
         elapsed: started.elapsed(),
     }
 }

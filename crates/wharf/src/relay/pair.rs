@@ -41,13 +41,13 @@ pub(super) struct Verdict {
 }
 
 /// A relay that moves.
-pub(super) struct Pair {
+pub(super) struct Pair<'a> {
     pub(super) left: Party,
     pub(super) right: Party,
     pub(super) there: Direction,
     pub(super) back: Direction,
     pub(super) counters: Arc<Counters>,
-    pub(super) options: Options,
+    pub(super) options: &'a Options,
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     /// A failure whose side may still have data to give.
     pending: Option<(Side, Error)>,
@@ -55,14 +55,14 @@ pub(super) struct Pair {
     pub(super) draining: Option<Instant>,
 }
 
-impl Pair {
+impl<'a> Pair<'a> {
     pub(super) fn new(
         left: Channel,
         right: Channel,
-        options: &Options,
+        options: &'a Options,
         counters: Arc<Counters>,
         fast_paths: FastPaths,
-    ) -> Pair {
+    ) -> Pair<'a> {
         let bulk = match fast_paths.has(FastPath::Splice) {
             true => Bulk::Copying(0),
             false => Bulk::Never,
@@ -81,7 +81,7 @@ impl Pair {
             there,
             back,
             counters,
-            options: options.clone(),
+            options,
             timer: None,
             pending: None,
             draining: None,

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -138,12 +140,12 @@ pub async fn serve(
     let job = Job {
         listening,
         env: env.clone(),
-        options: Arc::new(options.clone()),
+        options: options.clone(),
         watch,
-        refused: Arc::default(),
+        refused: AtomicU64::default(),
     };
     let mut server = Server {
-        job,
+        job: Arc::new(job),
         places,
         tasks: JoinSet::new(),
         summary: Summary::default(),
@@ -178,23 +180,24 @@ async fn single(
 }
 
 /// Relays two open channels under the eyes of `watch`.
-async fn run(
+fn run<'a>(
     id: u64,
     left: Channel,
     right: Channel,
-    env: &Env,
-    options: &Options,
-    watch: &dyn Watch,
-) -> Outcome {
+    env: &'a Env,
+    options: &'a Options,
+    watch: &'a dyn Watch,
+) -> impl Future<Output = Outcome> + Send + 'a {
     let counters = Arc::<Counters>::default();
     watch.opened(id, &left.info, &right.info, &counters);
     let (left, right) = (
         watch.wrap(id, Side::Left, left),
         watch.wrap(id, Side::Right, right),
     );
-    let outcome = super::relay(left, right, options, env, &counters).await;
-    watch.closed(id, &outcome);
-    outcome
+    // No `async` block around it, nor further out: it would have room for what it waits for twice.
+    super::relay(left, right, options, env, &counters).inspect(move |outcome| {
+        watch.closed(id, outcome);
+    })
 }
 
 /// What the listening side is joined with.
@@ -211,19 +214,18 @@ enum Partner {
     Peer(Box<Incoming>),
 }
 
-/// What every connection is done with. Cheap to clone.
-#[derive(Clone)]
+/// What every connection is done with.
 struct Job {
     listening: Side,
     env: Env,
-    options: Arc<ServeOptions>,
+    options: ServeOptions,
     watch: Arc<dyn Watch>,
     /// Peers that were turned away.
-    refused: Arc<AtomicU64>,
+    refused: AtomicU64,
 }
 
 struct Server {
-    job: Job,
+    job: Arc<Job>,
     places: Arc<Semaphore>,
     tasks: JoinSet<Result<Outcome>>,
     summary: Summary,
@@ -258,7 +260,8 @@ impl Server {
             if once {
                 drop(listener);
                 drop(other);
-                let outcome = self.job.clone().connection(incoming, partner).await?;
+                let opening = self.job.clone().opening(incoming, partner);
+                let outcome = self.job.clone().connection(opening).await?;
                 drop(place);
                 self.summary.add(&outcome);
                 self.summary.outcome = Some(outcome);
@@ -285,12 +288,9 @@ impl Server {
     }
 
     fn spawn(&mut self, incoming: Incoming, partner: Partner, place: OwnedSemaphorePermit) {
-        let job = self.job.clone();
-        self.tasks.spawn(async move {
-            let outcome = job.connection(incoming, partner).await;
-            drop(place);
-            outcome
-        });
+        let opening = self.job.clone().opening(incoming, partner);
+        let connection = self.job.clone().connection(opening);
+        self.tasks.spawn(connection.inspect(move |_| drop(place)));
     }
 
     fn ended(&mut self, ended: std::result::Result<Result<Outcome>, tokio::task::JoinError>) {
@@ -311,12 +311,20 @@ impl Server {
     }
 }
 
+/// The two channels of a connection, on their way.
+type Opening = BoxFuture<'static, Result<(Channel, Channel)>>;
+
 impl Job {
+    /// Opens both sides for one peer. Boxed, so that what opening needs is gone before data moves:
+    /// an open connection is no larger than its relay.
+    fn opening(self: Arc<Self>, incoming: Incoming, partner: Partner) -> Opening {
+        Box::pin(async move { self.open(incoming, partner).await })
+    }
+
     /// Serves one peer, from its handshake to its end.
-    async fn connection(self, incoming: Incoming, partner: Partner) -> Result<Outcome> {
+    async fn connection(self: Arc<Self>, opening: Opening) -> Result<Outcome> {
         let id = self.options.ids.fetch_add(1, Ordering::Relaxed) + 1;
-        let opened = self.open(incoming, partner).await;
-        let (near, far) = match opened {
+        let (near, far) = match opening.await {
             Ok(both) => both,
             Err(error) => {
                 self.watch.failed(id, &error);

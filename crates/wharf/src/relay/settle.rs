@@ -26,7 +26,7 @@ use crate::socket::packets::{Batch, Got};
 const FIRST_LOOK: Duration = Duration::from_millis(1);
 const LAST_LOOK: Duration = Duration::from_millis(100);
 
-impl Pair {
+impl Pair<'_> {
     /// Ends both sides as the verdict says.
     pub(super) async fn settle(&mut self, verdict: &Verdict, env: &Env) {
         let deadline = Instant::now()

@@ -24,7 +24,7 @@ enum Due {
     Drained,
 }
 
-impl Pair {
+impl Pair<'_> {
     /// Arms the timer for whatever is due first, and sees to what is due.
     pub(super) fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Verdict> {
         loop {

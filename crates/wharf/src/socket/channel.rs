@@ -22,7 +22,7 @@ pub struct Channel {
     /// Where data goes in and out.
     pub io: Io,
     /// What is known of this side.
-    pub info: Info,
+    pub info: Box<Info>,
     /// What it can do.
     pub profile: Profile,
     /// What is not data: window sizes, signals, errors of the network.
@@ -301,7 +301,7 @@ impl Channel {
     pub fn stream(stream: impl Stream + 'static, info: Info, profile: Profile) -> Channel {
         Channel {
             io: Io::Stream(Box::new(stream)),
-            info,
+            info: Box::new(info),
             profile,
             control: None,
         }
@@ -311,7 +311,7 @@ impl Channel {
     pub fn packets(packets: impl Packets + 'static, info: Info, profile: Profile) -> Channel {
         Channel {
             io: Io::Packets(Box::new(packets)),
-            info,
+            info: Box::new(info),
             profile,
             control: None,
         }

@@ -361,7 +361,7 @@ impl Wrap for Asks {
             env.say(Level::Info, "", outcome);
             Box::pin(async { Ok(lower) })
         });
-        Box::pin(async { Ok(Answer::Asked(Asked::new(info, reply))) })
+        Box::pin(async { Ok(Answer::Asked(Asked::new(*info, reply))) })
     }
 }
 

@@ -145,7 +145,7 @@ pub type Reply = Box<
 /// A peer whose wish is known and not answered.
 pub struct Asked {
     /// What is known of it now, its target included.
-    pub info: Info,
+    pub info: Box<Info>,
     /// How it is answered.
     pub(super) reply: Reply,
 }
@@ -161,7 +161,10 @@ impl Asked {
 
     /// One that is answered by `reply`.
     pub fn new(info: Info, reply: Reply) -> Asked {
-        Asked { info, reply }
+        Asked {
+            info: Box::new(info),
+            reply,
+        }
     }
 
     /// Tells the peer what came of its wish: what was opened, or why not.

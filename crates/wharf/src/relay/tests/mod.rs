@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::*;
 use crate::socket::channel::{End, Finish, Idle, Profile};
 use crate::socket::env::{Shutdown, Stage};
+use crate::socket::error::Error;
 use crate::testing::script::{Peer, Script};
 
 /// Standard input and output of a person.

@@ -88,7 +88,7 @@ pub async fn inspect(endpoint: &Endpoint, env: &Env) -> Result<Inspection> {
         let Io::Stream(stream) = lower.io else {
             return Err(Error::usage("tls stands on a stream"));
         };
-        look(Arc::new(options), stream, lower.info, cx).await
+        look(Arc::new(options), stream, *lower.info, cx).await
     };
     look.await.map_err(|error| error.at(at, Some(SCHEME.name)))
 }

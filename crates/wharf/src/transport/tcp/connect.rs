@@ -31,7 +31,7 @@ struct Attempt {
 
 /// A connected socket, and the name of its end.
 pub(super) struct Connected {
-    stream: StreamSocket,
+    pub(super) stream: StreamSocket,
     local: Option<SocketAddr>,
 }
 
@@ -88,6 +88,8 @@ impl Endpoint {
             }
             let next = machine.poll_timeout().map(|at| start + at.since_epoch());
             let (attempt, outcome) = tokio::select! {
+                // First, because a timer that was made in vain costs a system call.
+                biased;
                 Some(ended) = running.next() => ended,
                 () = sleep_until(next.unwrap_or(deadline)), if next.is_some() => continue,
                 () = sleep_until(deadline) => {

@@ -29,7 +29,7 @@ async fn options_reach_the_socket_and_what_it_accepts() {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     let (mine, _) = client.race(vec![address], deadline, cx).await.unwrap();
     let (theirs, _) = listener.accept().unwrap();
-    for socket in [mine.socket(), &theirs] {
+    for socket in [mine.stream.socket(), &theirs] {
         assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 30);
         assert_eq!(socket.tcp_keepalive_interval().unwrap().as_secs(), 5);
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
