@@ -60,13 +60,15 @@ def bars(title, note, groups):
     body = [text(16, 28, title, "title"), text(16, 48, note, "faint")]
     for power in range(low, top + 1):
         place, label = x(2.0 ** power), f"{2.0 ** power:g}x"
-        body.append(line(place, 62, place, height - 28, "axis" if power == 0 else "grid"))
         body.append(text(place, height - 12, label, "faint mid"))
     y = 66
     for heading, entries in groups:
         y += 20
         body.append(text(16, y, heading, "head"))
         y += 8
+        for power in range(low, top + 1):
+            place = x(2.0 ** power)
+            body.append(line(place, y, place, y + row * len(entries), "axis" if power == 0 else "grid"))
         for name, ratio in entries:
             begin, end = sorted((x(1), x(ratio)))
             body.append(text(left - 10, y + 14, name, "num"))

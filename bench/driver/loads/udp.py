@@ -83,7 +83,8 @@ def udp_cost(given, peer):
     return udp_at(given, peer, 50_000)
 
 
-@scenario("udp-half", "UDP relay at half of the best peer's highest rate: what its own sockets drop", "udp", UDP,
+@scenario("udp-half", "UDP relay at half of the best peer's highest rate: what its own sockets drop", "udp",
+          [UDP[2], UDP[1], UDP[0]],
           bars=[Bar("dropped", "<=", 0)], peers=UDP_PEERS)
 def udp_half(given, peer):
     best = max((given.median("udp-max", name, "per_second") or 0 for name in ("socat", "nginx")), default=0)
