@@ -17,6 +17,7 @@ import charts
 import loads  # noqa: F401  fills the list of scenarios
 import measure
 import peers
+import relay
 import report
 import scale
 import scenarios
@@ -89,7 +90,7 @@ def run(given, scenario, relays):
                 given.results.add(scenario.name, peer.name, scenario.run(given, peer))
             except measure.Failed as problem:
                 given.results.problem(scenario.name, peer.name, str(problem))
-            peers.settle()
+            relay.settle()
     for line in report.scenario_text(given.results, scenario):
         print(line, flush=True)
 
@@ -111,17 +112,21 @@ def main():
         return 0
     selected = chosen(parser, options)
     measure.adopt_orphans()
+    # Said, because a shell's background jobs ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="wharf-bench-") as folder:
         given = Given(options, folder, measure.raise_descriptor_limit())
         relays = [peer(given) for peer in peers.ALL]
+        if options.soak:
+            relays = relays[:1]
         if options.peers:
             relays = [peer for peer in relays if peer.name in ("wharf", *options.peers.split(","))]
         missing = [peer.name for peer in relays if not peer.is_here]
         relays = given.relays = [peer for peer in relays if peer.is_here]
         host = report.machine()
         print(f"{host['cpu']}, {host['cores']} cores, {host['system']} {host['kernel']}; "
-              f"{given.workers} workers; {given.rounds} round(s), medians")
+              f"{given.workers} workers" + ("" if options.soak else f"; {given.rounds} round(s), medians"))
         for peer in relays:
             print(f"  {peer.name:10}{peer.version()}")
         if missing:

@@ -5,6 +5,7 @@ started: the clock of each living process (to the nanosecond, threads that ended
 the kernel has added up from children that have ended. Not here: which programs, and what load.
 """
 
+import atexit
 import contextlib
 import ctypes
 import json
@@ -178,6 +179,17 @@ def wait_until_quiet(pid, seconds=1.0):
         time.sleep(0.03)
 
 
+#: Everything that was started; whatever of it still lives is ended when we end, on Ctrl-C as well.
+started = []
+
+
+@atexit.register
+def end_all():
+    for process in started:
+        if process.poll() is None:
+            end(process)
+
+
 def start(command, errors, **kwargs):
     """A child in a session of its own, so that it and its children can be ended together."""
     stderr = open(errors, "w+b")  # noqa: SIM115  the child keeps it
@@ -185,6 +197,7 @@ def start(command, errors, **kwargs):
     kwargs.setdefault("stdout", subprocess.DEVNULL)
     process = subprocess.Popen(command, stderr=stderr, start_new_session=True, **kwargs)
     process.errors = errors
+    started.append(process)
     stderr.close()
     return process
 

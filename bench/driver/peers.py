@@ -1,4 +1,4 @@
-"""The relays that are compared: how each is told to do the same thing, and how it is started.
+"""The relays that are compared: how each is told to do the same thing. `relay` starts them.
 
 A peer has a method for each kind of relay that it can be, which returns the command; what it has no
 method for is left out of that scenario. To add a peer, write a class and put it into `ALL`. Each is
@@ -6,16 +6,10 @@ tuned as its manual advises for throughput, with the same number of workers wher
 runs as a service: configurations are files in a temporary folder, ports are free ones on loopback.
 """
 
-import contextlib
 import glob
 import os
 import shutil
-import socket
 import subprocess
-import time
-
-import measure
-from measure import Failed
 
 PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -317,66 +311,3 @@ class Direct(Peer):
 
 
 ALL = (Wharf, Socat, Haproxy, Nginx, Ncat, Nc, SpliceLoop, Direct)
-
-
-class Relay:
-    """A relay that runs from a free port to `b`: `with Relay(peer, "tcp", b) as relay`."""
-
-    def __init__(self, peer, kind, b, ground="tcp", place=None, **kwargs):
-        self.peer, self.kind, self.b, self.ground = peer, kind, b, ground
-        self.place, self.kwargs = place, kwargs
-        self.process, self.base = None, 0.0
-
-    def __enter__(self):
-        if self.peer.name == "direct":
-            self.place = self.b
-            return self
-        given = self.peer.given
-        kind = socket.SOCK_DGRAM if self.ground == "udp" else socket.SOCK_STREAM
-        port = measure.free_port(kind)
-        self.place = self.place or f"127.0.0.1:{port}"
-        command = getattr(self.peer, self.kind)(self.place, self.b)
-        given.note(" ".join(command))
-        errors = os.path.join(given.folder, f"{self.peer.name}.err")
-        self.process = measure.start(command, errors, cwd=given.folder, **self.kwargs)
-        try:
-            what = f"{self.peer.name} is to listen on {self.place}"
-            measure.wait_for(self.is_up, what, self.process)
-            measure.wait_until_quiet(self.process.pid)
-        except BaseException:
-            measure.end(self.process)
-            raise
-        self.base = self.cpu()
-        return self
-
-    def is_up(self):
-        if self.place.startswith("unix:"):
-            return os.path.exists(self.place[5:])
-        return measure.listens(int(self.place.rpartition(":")[2]), self.ground)
-
-    def __exit__(self, *_):
-        if self.process is not None:
-            measure.end(self.process)
-
-    def cpu(self):
-        """Processor seconds since it was ready, children included."""
-        if self.process is None:
-            return 0.0
-        if self.process.poll() is not None:
-            raise Failed(f"{self.peer.name} ended with status {self.process.returncode}{measure.tail(self.process)}")
-        return measure.processor_seconds(self.process.pid) - self.base
-
-    def settled_cpu(self):
-        """The same, once it is quiet: what it still had to close is part of the work."""
-        if self.process is not None:
-            with contextlib.suppress(Failed):
-                measure.wait_until_quiet(self.process.pid, 0.5)
-        return self.cpu()
-
-    def memory(self):
-        return measure.memory(self.process.pid)
-
-
-def settle():
-    """A moment between two loads, for what the kernel still does for the last one."""
-    time.sleep(0.05)

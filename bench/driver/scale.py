@@ -11,7 +11,7 @@ import json
 import charts
 import report
 from measure import Failed, Load
-from peers import Relay, settle
+from relay import Relay, settle
 from scenarios import GIB, MIB, errors
 
 COUNTS = (1, 10, 100, 1000, 10_000)

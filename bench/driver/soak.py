@@ -13,7 +13,7 @@ import time
 
 import measure
 from measure import Failed, Load
-from peers import Relay
+from relay import Relay
 
 MIB = 1 << 20
 #: Storms that share the relay with checked content: what, how many at a time, seconds.

@@ -6,7 +6,7 @@ import os
 import measure
 from loads.tcp import BULK, bulk
 from measure import Failed, Load
-from peers import Relay
+from relay import Relay
 from scenarios import GIB, Bar, Metric, errors, scenario
 
 

@@ -1,7 +1,7 @@
 """Streams: bulk, connections a second, round trips, and memory of idle connections, over TCP."""
 
 from measure import Failed, Load, wait_until_quiet
-from peers import Relay
+from relay import Relay
 from scenarios import GIB, KIB, MIB, Bar, Metric, errors, scenario
 
 BULK = [Metric("cpu_per_gib", "CPU s/GiB"), Metric("gbit_per_s", "Gbit/s", "higher", 1)]

@@ -5,7 +5,7 @@ socat 1.7 alone agrees on P-256 only and gets that, which costs a handshake abou
 """
 
 from measure import Failed, Load
-from peers import Relay
+from relay import Relay
 from scenarios import GIB, Metric, errors, scenario
 
 PEERS = ("wharf", "socat", "haproxy", "nginx")

@@ -3,7 +3,7 @@
 import math
 
 from measure import Load, udp_drops
-from peers import Relay
+from relay import Relay
 from scenarios import Bar, Metric, errors, scenario
 
 UDP_PEERS = ("wharf", "socat", "nginx")
