@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap_complete::Shell;
 use wharf::relay::{AfterEnd, Direction, Full, Options, Oversize, ServeOptions};
 use wharf::socket::env::{Family, Names};
+use wharf::socket::fast_path::{FastPath, FastPaths};
 use wharf::socket::log::Level;
 use wharf::{Endpoint, Error, Result};
 
 use super::help::Wish;
 use super::low::{
-    Command, CommonFlags, Low, ProbeFlags, RelayFlags, SideName, Sides, WhenFull, WhenOversize,
+    Command, CommonFlags, Low, ProbeFlags, RelayFlags, SideName, Sides, Way, WhenFull, WhenOversize,
 };
 use super::sides;
 use super::value::QuitAfter;
@@ -61,6 +62,8 @@ pub struct Relay {
     pub stats: bool,
     pub hexdump: bool,
     pub progress: bool,
+    /// Which ways of moving data may be used beside the portable ones.
+    pub fast_paths: FastPaths,
 }
 
 /// A probe, ready to run.
@@ -214,6 +217,18 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
         stats: flags.stats,
         hexdump: flags.hexdump,
         progress: flags.progress,
+        fast_paths: fast_paths(flags),
+    })
+}
+
+/// All ways of moving data but those that are not wanted.
+fn fast_paths(flags: &RelayFlags) -> FastPaths {
+    let all = FastPaths::default();
+    flags.without.iter().fold(all, |left, way| match way {
+        Way::Splice => left.without(FastPath::Splice),
+        Way::Mmsg => left.without(FastPath::Mmsg).without(FastPath::Offload),
+        Way::Offload => left.without(FastPath::Offload),
+        Way::All => FastPaths::NONE,
     })
 }
 

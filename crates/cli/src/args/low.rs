@@ -232,6 +232,11 @@ pub struct RelayFlags {
     )]
     pub oversize: WhenOversize,
 
+    /// Moves data without these ways, which not every system has: splice inside the kernel, several
+    /// packets a call (mmsg), several as one (offload); for comparing, and should one misbehave
+    #[arg(long, value_name = "WAY", value_delimiter = ',', help_heading = "Data")]
+    pub without: Vec<Way>,
+
     /// Says at the end (and at SIGUSR1) what was moved
     #[arg(long, help_heading = "What is said")]
     pub stats: bool,
@@ -270,6 +275,19 @@ pub enum WhenOversize {
     Fail,
     /// It is dropped and counted.
     Drop,
+}
+
+/// A way of moving data that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Way {
+    /// Between descriptors inside the kernel.
+    Splice,
+    /// Several packets a system call.
+    Mmsg,
+    /// Several packets as one.
+    Offload,
+    /// All of these.
+    All,
 }
 
 /// The two sides as typed.

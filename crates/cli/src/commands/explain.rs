@@ -33,7 +33,7 @@ pub fn one(endpoint: &Endpoint, json: bool) -> Result<Exit> {
 /// # Errors
 /// As [`one`].
 pub fn both(relay: &Relay, json: bool) -> Result<Exit> {
-    let plan = Plan::new(&relay.left, &relay.right);
+    let plan = Plan::new(&relay.left, &relay.right, relay.fast_paths);
     explain(&relay.left, Some(relay), &plan, json)
 }
 

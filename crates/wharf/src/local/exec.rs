@@ -28,6 +28,7 @@ use crate::socket::control::{Control, ControlPort};
 use crate::socket::descriptor::Descriptor;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::Info;
 use crate::socket::lend::{Drain, Fill};
 use crate::socket::options::{OptionKind, OptionSpec};
@@ -121,6 +122,10 @@ fn build(plan: Plan, parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
 impl Ground for Endpoint {
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(std::future::ready(self.start(cx)))
+    }
+
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE.with(FastPath::Splice)
     }
 }
 

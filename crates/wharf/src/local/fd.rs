@@ -17,6 +17,7 @@ use super::half::{Halves, Holder, Reader, Writer, remaining};
 use crate::socket::channel::{Channel, Finish, Kind, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::kernel::{ListeningSocket, StreamSocket};
 use crate::socket::listener::GroundListener;
@@ -90,6 +91,10 @@ impl Ground for Endpoint {
 
     fn listen<'a>(&'a self, _cx: Cx<'a>) -> BoxFuture<'a, Result<Box<dyn GroundListener>>> {
         Box::pin(std::future::ready(self.listener()))
+    }
+
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE.with(FastPath::Splice)
     }
 }
 

@@ -19,6 +19,7 @@ use super::path;
 use crate::socket::channel::{Channel, Finish, Idle, Kind, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{
@@ -140,6 +141,14 @@ fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
 impl Ground for Endpoint {
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(self.open(cx))
+    }
+
+    /// A file is read without a copy, and written with one.
+    fn fast_paths(&self) -> FastPaths {
+        match self.writes || self.follow {
+            true => FastPaths::NONE,
+            false => FastPaths::NONE.with(FastPath::Splice),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use crate::socket::channel::{Channel, Finish, Kind, Profile, Stream};
 use crate::socket::descriptor::Descriptor;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::lend::{Drain, Fill};
 use crate::socket::log::Level;
@@ -114,6 +115,10 @@ fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
 impl Ground for Endpoint {
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(self.open(cx))
+    }
+
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE.with(FastPath::Splice)
     }
 }
 

@@ -22,6 +22,7 @@ use super::terminal::{Keys, Screen, window};
 use crate::socket::channel::{Channel, End, Finish, Idle, Kind, Profile, Status, Stream};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::Info;
 use crate::socket::lend::{Drain, Fill};
 use crate::socket::options::{OptionKind, OptionSpec};
@@ -131,6 +132,10 @@ impl Ground for Endpoint {
             self.open(input, output, Release::Replace, cx)
         });
         Box::pin(std::future::ready(opened))
+    }
+
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE.with(FastPath::Splice)
     }
 }
 

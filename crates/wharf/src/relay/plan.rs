@@ -2,6 +2,7 @@
 
 use crate::socket::channel::Kind;
 use crate::socket::endpoint::Endpoint;
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::scheme::{Layer, Reopen};
 
 /// What a relay would do.
@@ -25,13 +26,14 @@ pub struct Lint {
 }
 
 impl Plan {
-    /// Plans the relay of `left` and `right`.
-    pub fn new(left: &Endpoint, right: &Endpoint) -> Plan {
+    /// Plans the relay of `left` and `right`, which may use the fast paths of `allowed`.
+    pub fn new(left: &Endpoint, right: &Endpoint, allowed: FastPaths) -> Plan {
         let mut plan = Plan {
             steps: Vec::new(),
             lints: Vec::new(),
         };
         plan.describe(left, right);
+        plan.moving(left, right, allowed);
         plan.boundaries(left, right);
         plan.circle(left, right);
         for endpoint in [left, right] {
@@ -79,6 +81,32 @@ impl Plan {
             _ => "a read of the stream becomes a packet, a packet becomes octets without a mark"
                 .into(),
         });
+    }
+
+    /// In which ways data moves, as far as it is known.
+    fn moving(&mut self, left: &Endpoint, right: &Endpoint, allowed: FastPaths) {
+        let (a, b) = (left.stack().fast_paths(), right.stack().fast_paths());
+        let (ours, both) = (allowed.and(a), allowed.and(a).and(b));
+        let streams = left.kind() != Kind::Packets && right.kind() != Kind::Packets;
+        if streams {
+            self.steps.push(match both.has(FastPath::Splice) {
+                true => "bulk moves inside the kernel (splice), the rest through one shared buffer"
+                    .into(),
+                false => "octets are copied through one shared buffer".into(),
+            });
+            return;
+        }
+        for (endpoint, known) in [(left, ours), (right, allowed.and(b))] {
+            if endpoint.kind() != Kind::Packets {
+                continue;
+            }
+            let how = match (known.has(FastPath::Mmsg), known.has(FastPath::Offload)) {
+                (true, true) => "in batches (mmsg), and equal ones as one (offload)",
+                (true, false) => "in batches (mmsg)",
+                _ => continue,
+            };
+            self.steps.push(format!("packets of {endpoint} move {how}"));
+        }
     }
 
     fn boundaries(&mut self, left: &Endpoint, right: &Endpoint) {

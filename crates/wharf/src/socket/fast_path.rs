@@ -53,6 +53,12 @@ impl FastPaths {
     /// None: only what every system has.
     pub const NONE: FastPaths = FastPaths(0);
 
+    /// All of them.
+    pub const ALL: FastPaths = FastPaths::NONE
+        .with(FastPath::Splice)
+        .with(FastPath::Mmsg)
+        .with(FastPath::Offload);
+
     /// The same, and this one too.
     #[must_use]
     pub const fn with(self, path: FastPath) -> FastPaths {
@@ -65,6 +71,18 @@ impl FastPaths {
         FastPaths(self.0 & !path.bit())
     }
 
+    /// Those that are in both.
+    #[must_use]
+    pub const fn and(self, other: FastPaths) -> FastPaths {
+        FastPaths(self.0 & other.0)
+    }
+
+    /// Which they are.
+    pub fn iter(self) -> impl Iterator<Item = FastPath> {
+        let all = FastPath::ALL.into_iter();
+        all.filter(move |path| self.has(*path))
+    }
+
     /// Whether it may be used.
     pub const fn has(self, path: FastPath) -> bool {
         self.0 & path.bit() != 0
@@ -73,17 +91,13 @@ impl FastPaths {
 
 impl Default for FastPaths {
     fn default() -> FastPaths {
-        let all = FastPath::ALL.into_iter();
-        all.fold(FastPaths::NONE, FastPaths::with)
+        FastPaths::ALL
     }
 }
 
 impl fmt::Debug for FastPaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = FastPath::ALL.into_iter();
-        f.debug_set()
-            .entries(all.filter(|path| self.has(*path)))
-            .finish()
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 
@@ -95,9 +109,9 @@ mod tests {
     fn each_is_switched_alone() {
         for path in FastPath::ALL {
             assert_eq!(path.name().parse(), Ok(path));
-            let without = FastPaths::default().without(path);
+            let without = FastPaths::ALL.without(path);
             assert!(!without.has(path) && FastPaths::default().has(path));
-            assert_eq!(without.with(path), FastPaths::default());
+            assert_eq!(without.with(path), FastPaths::ALL);
             assert!(FastPaths::NONE.with(path).has(path));
         }
         assert_eq!("sockmap".parse::<FastPath>(), Err(()));

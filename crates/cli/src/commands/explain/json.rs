@@ -4,6 +4,7 @@ use serde::Serialize;
 use wharf::Endpoint;
 use wharf::relay::{Full, Lint, Plan};
 use wharf::socket::Role;
+use wharf::socket::fast_path::FastPath;
 use wharf::socket::settings::Setting;
 use wharf::socket::stack::Layer;
 use wharf::socket::units::format_duration;
@@ -35,6 +36,8 @@ struct Run {
     idle_timeout: Option<String>,
     limit_rate: Option<u64>,
     user: Option<String>,
+    /// The ways of moving data that are allowed, beside the portable ones.
+    fast_paths: Vec<&'static str>,
 }
 
 impl Run {
@@ -56,6 +59,7 @@ impl Run {
             idle_timeout: options.relay.idle_timeout.map(format_duration),
             limit_rate: options.relay.limit_rate,
             user: relay.user.clone(),
+            fast_paths: relay.fast_paths.iter().map(FastPath::name).collect(),
         }
     }
 }

@@ -99,6 +99,7 @@ impl Crew {
             .with_shutdown(self.shutdown.clone());
         env.names = self.relay.names.clone();
         env.shared_port = shared;
+        env.fast_paths = self.relay.fast_paths;
         env.descriptor_limit = self.descriptor_limit;
         env
     }

@@ -36,7 +36,7 @@ const LAST_CHANCE: Duration = Duration::from_millis(200);
 /// There is no event loop, or signals cannot be caught. Whatever fails later is said here.
 pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
     if voice.is_verbose() {
-        for lint in Plan::new(&relay.left, &relay.right).lints {
+        for lint in Plan::new(&relay.left, &relay.right, relay.fast_paths).lints {
             voice.note(Level::Debug, &lint.text);
         }
     }

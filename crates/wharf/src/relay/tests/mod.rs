@@ -10,6 +10,8 @@ mod pressure;
 mod serve;
 mod server;
 mod silence;
+#[cfg(target_os = "linux")]
+mod splice;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::socket::channel::Channel;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
+use crate::socket::fast_path::FastPaths;
 use crate::socket::listener::{Asked, GroundListener};
 
 /// The lowest layer of a stack: it opens something by itself.
@@ -25,6 +26,11 @@ pub trait Ground: Send + Sync {
     fn listen<'a>(&'a self, _cx: Cx<'a>) -> BoxFuture<'a, Result<Box<dyn GroundListener>>> {
         let error = Error::new(Op::Listen, Kind::Usage, "this cannot listen");
         Box::pin(std::future::ready(Err(error)))
+    }
+
+    /// The fast paths that its channels know, as far as that can be said before opening.
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE
     }
 }
 

@@ -20,6 +20,7 @@ use super::address::{Address, Role};
 use super::channel::{Channel, Kind};
 use super::env::{Cx, Env};
 use super::error::{Error, Result};
+use super::fast_path::FastPaths;
 use super::info::Info;
 use super::listener::{Asked, GroundListener};
 use super::log::Level;
@@ -165,6 +166,14 @@ impl Stack {
     /// The layers, top first.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// The fast paths that its channels know: those of the ground, where nothing stands on it.
+    pub fn fast_paths(&self) -> FastPaths {
+        match &self.bottom {
+            Bottom::Ground(ground) if self.wraps.is_empty() => ground.fast_paths(),
+            _ => FastPaths::NONE,
+        }
     }
 
     /// The options that the stack itself sees to.

@@ -50,7 +50,10 @@ impl Endpoint {
                 ));
             }
         };
-        let (connected, to) = self.race(addresses, deadline, cx).await?;
+        let (connected, to) = match addresses[..] {
+            [only] => (self.alone(only, deadline, cx).await?, only),
+            _ => self.race(addresses, deadline, cx).await?,
+        };
         let local = connected.local.map(plain);
         Ok(channel(connected.stream, local, Some(to)))
     }
@@ -65,6 +68,15 @@ impl Endpoint {
             Some(first) if !addresses.iter().any(fits) => Err(bind::other_family(ours, first.ip())),
             _ => Ok(addresses.into_iter().filter(fits).collect()),
         }
+    }
+
+    /// Tries the only address: most hosts are one, and a race of one costs a server dearly.
+    async fn alone(&self, to: SocketAddr, deadline: Instant, cx: Cx<'_>) -> Result<Connected> {
+        let attempt = timeout_at(deadline, self.attempt(to, cx)).await;
+        let silence = |_| Err(attempts::silence("no answer", self.timeout));
+        let outcome = attempt.unwrap_or_else(silence);
+        attempts::report(to, outcome.as_ref().err(), cx);
+        outcome.map_err(|error| attempts::all_failed(&self.authority.host, vec![(to, error)]))
     }
 
     /// Tries the addresses until one connects, all have failed, or the deadline has come.

@@ -23,6 +23,7 @@ use crate::socket::address::Authority;
 use crate::socket::channel::{Channel, Kind, Profile};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::kernel::StreamSocket;
 use crate::socket::listener::GroundListener;
@@ -248,6 +249,10 @@ impl Ground for Endpoint {
             let listener = self.listen_on_all(cx).await?;
             Ok(Box::new(listener) as Box<dyn GroundListener>)
         })
+    }
+
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE.with(FastPath::Splice)
     }
 }
 

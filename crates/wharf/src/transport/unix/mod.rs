@@ -28,6 +28,7 @@ use super::sessions::{self, Limits};
 use crate::socket::channel::{Channel, Kind};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::info::Credentials;
 use crate::socket::listener::GroundListener;
 use crate::socket::options::{OptionKind, OptionSpec};
@@ -215,6 +216,13 @@ impl Ground for Endpoint {
             let listener = self.listen_here(cx)?;
             Ok(Box::new(listener) as Box<dyn GroundListener>)
         })
+    }
+
+    fn fast_paths(&self) -> FastPaths {
+        match self.kind {
+            Type::STREAM => FastPaths::NONE.with(FastPath::Splice),
+            _ => FastPaths::NONE,
+        }
     }
 }
 
