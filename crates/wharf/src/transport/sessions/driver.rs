@@ -35,6 +35,8 @@ pub(super) struct Driver<D: Datagrams> {
     draining: Option<BoxFuture<'static, ()>>,
     retry: Option<Pin<Box<Sleep>>>,
     strange: usize,
+    /// A flood of peers has just gone by.
+    has_ebbed: bool,
 }
 
 impl<D: Datagrams> Driver<D> {
@@ -48,6 +50,7 @@ impl<D: Datagrams> Driver<D> {
             })),
             retry: None,
             strange: 0,
+            has_ebbed: false,
         }
     }
 
@@ -59,7 +62,12 @@ impl<D: Datagrams> Driver<D> {
             self.expiry = looking(shared.table().hurry(DRAIN));
         }
         while let Some(Poll::Ready(now)) = self.expiry.as_mut().map(|e| e.poll_tick(cx)) {
-            shared.table().expire(now);
+            if std::mem::take(&mut self.has_ebbed) {
+                // The sessions have ended since the last look. Their memory is free, and the allocator
+                // would keep it.
+                wharf_sys::process::trim_memory();
+            }
+            self.has_ebbed = shared.table().expire(now);
         }
     }
 

@@ -297,8 +297,9 @@ impl<P: Clone + Eq + Hash> Table<P> {
     }
 
     /// Removes the sessions that have been silent for too long. What has datagrams waiting stays: it
-    /// is not the peer that is silent.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// is not the peer that is silent. Returns whether a flood of peers has gone by: far fewer are left
+    /// than there were.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
         let idle = self.limits.idle;
         self.slots.retain(|_, slot| {
             let stays = idle == Duration::ZERO
@@ -311,12 +312,12 @@ impl<P: Clone + Eq + Hash> Table<P> {
         });
         // What a flood needed is given back after it.
         let wanted = 2 * self.slots.len() + SPARE;
-        if self.slots.capacity() > 2 * wanted {
+        let has_ebbed = self.slots.capacity() > 4 * wanted;
+        if has_ebbed {
             self.slots.shrink_to(wanted);
-        }
-        if self.fresh.capacity() > 2 * wanted {
             self.fresh.shrink_to(wanted);
         }
+        has_ebbed
     }
 
     /// After how much silence a session ends.

@@ -179,3 +179,21 @@ fn reading_waits_only_for_sessions_that_somebody_accepted() {
     assert!(matches!(found, Found::Packets(MAX_WAITING)));
     assert!(!table.is_full());
 }
+
+#[test]
+fn what_a_flood_needed_is_given_back_after_it() {
+    let (mut table, now) = (table(9999, 60), Instant::now());
+    let mut session = |n: u32| {
+        let peer = char::from_u32(0x1000 + n).unwrap();
+        put(&mut table, peer, b"x", now);
+        fresh(&mut table).unwrap()
+    };
+    let sessions: Vec<_> = (0..2000).map(&mut session).collect();
+    for (peer, id) in &sessions {
+        table.take((peer, *id), &mut Batch::new(), Waker::noop());
+    }
+    assert!(!table.expire(now), "they are still there");
+    let later = now + Duration::from_secs(60);
+    assert!(table.expire(later), "they have gone");
+    assert!(!table.expire(later), "that is told once");
+}
