@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use super::channel::End;
+use super::spare;
 
 /// What a receive gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -341,62 +342,6 @@ impl Batch {
             spare::give(std::mem::take(&mut self.bytes));
             self.runs = VecDeque::new();
         }
-    }
-}
-
-/// Buffers that nobody needs at the moment, of this thread. A direction gives its buffer back each time
-/// that its source has nothing, often thousands of times a second, and the allocator would give the
-/// memory to the kernel and take it back as often.
-mod spare {
-    use std::cell::RefCell;
-
-    /// All together keep so many octets at most...
-    const MOST_OCTETS: usize = 1024 * 1024;
-
-    /// ...in so many buffers.
-    const MOST: usize = 128;
-
-    /// Shorter ones are the allocator's own business.
-    const LEAST: usize = 1024;
-
-    #[derive(Default)]
-    struct Spare {
-        buffers: Vec<Vec<u8>>,
-        octets: usize,
-    }
-
-    thread_local! {
-        static SPARE: RefCell<Spare> = RefCell::default();
-    }
-
-    /// A buffer of at least `len` octets, or an empty one; its octets mean nothing.
-    pub(super) fn take(len: usize) -> Vec<u8> {
-        let found = SPARE.try_with(|spare| {
-            let mut spare = spare.try_borrow_mut().ok()?;
-            // A few octets shall not hold a buffer that others can fill.
-            let fits = |buffer: &Vec<u8>| (len..=16 * len).contains(&buffer.capacity());
-            let at = spare.buffers.iter().rposition(fits)?;
-            let buffer = spare.buffers.remove(at);
-            spare.octets -= buffer.capacity();
-            Some(buffer)
-        });
-        found.ok().flatten().unwrap_or_default()
-    }
-
-    /// Keeps a buffer, if there is place for it.
-    pub(super) fn give(buffer: Vec<u8>) {
-        // A thread that ends keeps nothing.
-        let _ = SPARE.try_with(|spare| {
-            let Ok(mut spare) = spare.try_borrow_mut() else {
-                return;
-            };
-            let octets = buffer.capacity();
-            let fits = octets >= LEAST && spare.octets + octets <= MOST_OCTETS;
-            if fits && spare.buffers.len() < MOST {
-                spare.octets += octets;
-                spare.buffers.push(buffer);
-            }
-        });
     }
 }
 
