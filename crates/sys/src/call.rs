@@ -48,6 +48,29 @@ pub(crate) fn switch(fd: BorrowedFd, level: c_int, name: c_int, on: bool) -> io:
     set(fd, level, name, c_int::from(on))
 }
 
+/// `getsockopt` for options that are several integers.
+///
+/// # Errors
+/// Those of getsockopt(2); `InvalidData` if the kernel tells fewer than `N`.
+#[cfg(target_os = "linux")]
+pub(crate) fn ask<const N: usize>(
+    fd: BorrowedFd,
+    level: c_int,
+    name: c_int,
+) -> io::Result<[u32; N]> {
+    let mut values = [0u32; N];
+    let whole = size_of_val(&values) as libc::socklen_t;
+    let mut len = whole;
+    let to = values.as_mut_ptr().cast();
+    // SAFETY: the kernel writes at most `len` octets to `values`, which is so long, and any octets
+    // are integers.
+    check(unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, to, &raw mut len) })?;
+    if len < whole {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(values)
+}
+
 /// `ioctl` for the requests that write one integer.
 #[cfg(target_os = "linux")]
 pub(crate) fn ioctl_int(fd: BorrowedFd, request: libc::Ioctl) -> io::Result<c_int> {

@@ -3,7 +3,7 @@
 //!
 //! Sources: ip(7) and ipv6(7) (`PKTINFO`, `RECVTOS`, `RECVERR`), udp(7), recvmsg(2); RFC 3168 for
 //! ECN. The switches that make the kernel tell these things are in `options`.
-//! Not here: batches, segmentation offload, and the datagrams of Unix sockets (`record`).
+//! Not here: several a call (`mmsg`), and the datagrams of Unix sockets (`record`).
 
 use crate::message::{self, Attached, Item};
 use socket2::SockAddr;
@@ -31,6 +31,11 @@ pub struct Received {
     ///
     /// [`options::receive_traffic_class`]: crate::options::receive_traffic_class
     pub ecn: Option<u8>,
+    /// The octets are several datagrams of so many octets each, of which the last may be shorter, if
+    /// [`options::receive_joined`] is on and the kernel had joined some.
+    ///
+    /// [`options::receive_joined`]: crate::options::receive_joined
+    pub segment: Option<usize>,
 }
 
 /// Receives one datagram into `buf` without waiting, whether the socket is non-blocking or not.
@@ -41,44 +46,69 @@ pub struct Received {
 /// # Source
 /// recvmsg(2), ip(7), ipv6(7).
 pub fn recv(fd: impl AsFd, buf: &mut [u8]) -> io::Result<Received> {
-    let (mut local, mut interface, mut ecn) = (None, None, None);
-    let arrived = message::recv(fd.as_fd(), buf, 0, |item| match (item.level, item.kind) {
-        #[cfg(target_os = "linux")]
-        (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
-            // SAFETY: `in_pktinfo` is an integer and two addresses.
-            if let Some(info) = unsafe { item.read::<libc::in_pktinfo>() } {
-                // `ipi_addr` is what the datagram was sent to; `ipi_spec_dst` is the address that
-                // an answer would leave from, which differs for groups and broadcasts.
-                local = Some(IpAddr::V4(Ipv4Addr::from(
-                    info.ipi_addr.s_addr.to_ne_bytes(),
-                )));
-                interface = u32::try_from(info.ipi_ifindex).ok();
-            }
-        }
-        (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
-            // SAFETY: `in6_pktinfo` is an address and an integer.
-            if let Some(info) = unsafe { item.read::<libc::in6_pktinfo>() } {
-                local = Some(IpAddr::V6(Ipv6Addr::from(info.ipi6_addr.s6_addr)));
-                interface = Some(info.ipi6_ifindex);
-            }
-        }
-        // One octet by ip(7), an integer by RFC 3542, section 6.5.
-        (libc::IPPROTO_IP, libc::IP_TOS) => ecn = item.data.first().map(|tos| tos & 3),
-        (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
-            // SAFETY: an integer.
-            ecn = unsafe { item.read::<i32>() }.map(|class| (class & 3) as u8);
-        }
-        _ => {}
-    })?;
+    let mut told = Told::default();
+    let arrived = message::recv(fd.as_fd(), buf, 0, |item| told.take(&item))?;
     let peer = arrived.name.as_ref().and_then(SockAddr::as_socket);
     Ok(Received {
         len: arrived.len,
         truncated: arrived.flags & libc::MSG_TRUNC != 0,
         peer: peer.ok_or(io::ErrorKind::InvalidData)?,
-        local,
-        interface,
-        ecn,
+        local: told.local,
+        interface: told.interface,
+        ecn: told.ecn,
+        segment: told.segment,
     })
+}
+
+/// What control messages tell of a datagram.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) local: Option<IpAddr>,
+    pub(crate) interface: Option<u32>,
+    pub(crate) ecn: Option<u8>,
+    pub(crate) segment: Option<usize>,
+}
+
+impl Told {
+    /// Takes one of them.
+    pub(crate) fn take(&mut self, item: &Item) {
+        match (item.level, item.kind) {
+            #[cfg(target_os = "linux")]
+            (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
+                // SAFETY: `in_pktinfo` is an integer and two addresses.
+                if let Some(info) = unsafe { item.read::<libc::in_pktinfo>() } {
+                    // `ipi_addr` is what the datagram was sent to; `ipi_spec_dst` is the address
+                    // that an answer would leave from, which differs for groups and broadcasts.
+                    self.local = Some(IpAddr::V4(Ipv4Addr::from(
+                        info.ipi_addr.s_addr.to_ne_bytes(),
+                    )));
+                    self.interface = u32::try_from(info.ipi_ifindex).ok();
+                }
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO) => {
+                // SAFETY: `in6_pktinfo` is an address and an integer.
+                if let Some(info) = unsafe { item.read::<libc::in6_pktinfo>() } {
+                    self.local = Some(IpAddr::V6(Ipv6Addr::from(info.ipi6_addr.s6_addr)));
+                    self.interface = Some(info.ipi6_ifindex);
+                }
+            }
+            // One octet by ip(7), an integer by RFC 3542, section 6.5.
+            (libc::IPPROTO_IP, libc::IP_TOS) => {
+                self.ecn = item.data.first().map(|tos| tos & 3);
+            }
+            (libc::IPPROTO_IPV6, libc::IPV6_TCLASS) => {
+                // SAFETY: an integer.
+                self.ecn = unsafe { item.read::<i32>() }.map(|class| (class & 3) as u8);
+            }
+            #[cfg(target_os = "linux")]
+            (libc::SOL_UDP, libc::UDP_GRO) => {
+                // SAFETY: an integer (the kernel's `udp_cmsg_recv`).
+                let segment = unsafe { item.read::<i32>() };
+                self.segment = segment.and_then(|len| usize::try_from(len).ok());
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Sends one datagram without waiting: to `to`, or to the connected peer if that is `None`.
@@ -105,26 +135,37 @@ pub fn send(
     match from {
         None => message::send::<()>(fd, buf, to, None),
         Some((IpAddr::V4(local), interface)) => linux_only!({
-            let value = libc::in_pktinfo {
-                ipi_ifindex: i32::try_from(interface).map_err(|_| io::ErrorKind::InvalidInput)?,
-                ipi_spec_dst: libc::in_addr {
-                    s_addr: u32::from_ne_bytes(local.octets()),
-                },
-                ipi_addr: libc::in_addr { s_addr: 0 },
-            };
+            let value = leaving_v4(local, interface)?;
             let (level, kind) = (libc::IPPROTO_IP, libc::IP_PKTINFO);
             message::send(fd, buf, to, Some(Attached { level, kind, value }))
         }),
         Some((IpAddr::V6(local), interface)) => {
-            let value = libc::in6_pktinfo {
-                ipi6_addr: libc::in6_addr {
-                    s6_addr: local.octets(),
-                },
-                ipi6_ifindex: interface as _,
-            };
+            let value = leaving_v6(local, interface);
             let (level, kind) = (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO);
             message::send(fd, buf, to, Some(Attached { level, kind, value }))
         }
+    }
+}
+
+/// Where a datagram is to leave from, as IPv4 has it told.
+#[cfg(target_os = "linux")]
+pub(crate) fn leaving_v4(local: Ipv4Addr, interface: u32) -> io::Result<libc::in_pktinfo> {
+    Ok(libc::in_pktinfo {
+        ipi_ifindex: i32::try_from(interface).map_err(|_| io::ErrorKind::InvalidInput)?,
+        ipi_spec_dst: libc::in_addr {
+            s_addr: u32::from_ne_bytes(local.octets()),
+        },
+        ipi_addr: libc::in_addr { s_addr: 0 },
+    })
+}
+
+/// The same for IPv6.
+pub(crate) fn leaving_v6(local: Ipv6Addr, interface: u32) -> libc::in6_pktinfo {
+    libc::in6_pktinfo {
+        ipi6_addr: libc::in6_addr {
+            s6_addr: local.octets(),
+        },
+        ipi6_ifindex: interface as _,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod argument;
 pub mod datagram;
 pub mod descriptor;
 pub mod interface;
+pub mod mmsg;
 pub mod multicast;
 pub mod netns;
 pub mod options;

@@ -86,10 +86,28 @@ pub(crate) fn recv(
         unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags | libc::MSG_DONTWAIT) };
     let len = check_len(result)?;
 
-    // SAFETY: the kernel filled `msg_control` up to `msg_controllen`, and the CMSG functions stay
-    // inside of that; a message's data begin at CMSG_DATA and end at `cmsg_len` from its start.
+    // SAFETY: the kernel filled the control buffer, which outlives this.
+    unsafe { items(&header, &mut each) };
+    // SAFETY: the storage was zeroed and the kernel wrote an address of `msg_namelen` octets.
+    let name =
+        (header.msg_namelen > 0).then(|| unsafe { SockAddr::new(storage, header.msg_namelen) });
+    Ok(Arrived {
+        len,
+        flags: header.msg_flags,
+        name,
+    })
+}
+
+/// Hands each control message that the kernel left to `each`, but for descriptors, which are closed.
+///
+/// # Safety
+/// The kernel must have filled `msg_control` up to `msg_controllen`, and the buffer must still be
+/// there, untouched.
+pub(crate) unsafe fn items(header: &libc::msghdr, each: &mut impl FnMut(Item)) {
+    // SAFETY: by the caller's word the CMSG functions stay inside of what the kernel filled; a
+    // message's data begin at CMSG_DATA and end at `cmsg_len` from its start.
     unsafe {
-        let mut at = libc::CMSG_FIRSTHDR(&raw const header);
+        let mut at = libc::CMSG_FIRSTHDR(header);
         while !at.is_null() {
             let data = libc::CMSG_DATA(at);
             let len = ((*at).cmsg_len as usize).saturating_sub(data as usize - at as usize);
@@ -103,17 +121,9 @@ pub(crate) fn recv(
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS | SCM_PIDFD) => close_passed(&item),
                 _ => each(item),
             }
-            at = libc::CMSG_NXTHDR(&raw const header, at);
+            at = libc::CMSG_NXTHDR(header, at);
         }
     }
-    // SAFETY: the storage was zeroed and the kernel wrote an address of `msg_namelen` octets.
-    let name =
-        (header.msg_namelen > 0).then(|| unsafe { SockAddr::new(storage, header.msg_namelen) });
-    Ok(Arrived {
-        len,
-        flags: header.msg_flags,
-        name,
-    })
 }
 
 /// Takes the descriptors out of a control message and closes them.

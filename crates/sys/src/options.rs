@@ -271,6 +271,34 @@ pub fn receive_traffic_class(fd: impl AsFd) -> io::Result<()> {
     )
 }
 
+/// Lets the kernel hand over several datagrams of one peer as one, where it has joined them: the
+/// length of each comes with them, as `segment` of what is received.
+///
+/// # Errors
+/// `ENOPROTOOPT` if the kernel lacks it or the socket is no UDP socket; `Unsupported` other than on
+/// Linux.
+/// # Source
+/// udp(7), `UDP_GRO` (Linux 5.0).
+pub fn receive_joined(fd: impl AsFd) -> io::Result<()> {
+    linux_only!({ switch(fd.as_fd(), libc::SOL_UDP, libc::UDP_GRO, true) })
+}
+
+/// How many datagrams found no place in the receive buffer of the socket since it was opened.
+///
+/// # Errors
+/// `ENOPROTOOPT` if the kernel cannot tell; `Unsupported` other than on Linux.
+/// # Source
+/// The kernel's `net/core/sock.c`, `SO_MEMINFO` and `SK_MEMINFO_DROPS` (Linux 4.12).
+pub fn dropped(fd: impl AsFd) -> io::Result<u32> {
+    linux_only!({
+        /// The place of the number among the nine that the kernel tells (`linux/sock_diag.h`).
+        const DROPS: usize = 8;
+        let told: [u32; DROPS + 1] =
+            crate::call::ask(fd.as_fd(), libc::SOL_SOCKET, libc::SO_MEMINFO)?;
+        Ok(told[DROPS])
+    })
+}
+
 /// Sets the traffic class of what the socket sends: six bits of DSCP, then two of ECN.
 ///
 /// # Errors

@@ -213,7 +213,7 @@ impl Direction {
                     }
                     self.kept.offset = 0;
                     self.kept.batch.pop_front();
-                    counters.add_packet();
+                    counters.add_packets(1);
                 }
             }
             Io::Packets(packets) => {
@@ -224,9 +224,7 @@ impl Direction {
                     let (before, octets) = (self.kept.batch.len(), self.kept.batch.octets());
                     ready!(packets.poll_send(cx, &mut self.kept.batch))?;
                     let sent = octets - self.kept.batch.octets();
-                    for _ in self.kept.batch.len()..before {
-                        counters.add_packet();
-                    }
+                    counters.add_packets(before.saturating_sub(self.kept.batch.len()));
                     self.moved_late(sent, counters);
                 }
             }

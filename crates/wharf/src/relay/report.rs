@@ -64,9 +64,9 @@ impl FlowCounters {
             .store(self.octets().wrapping_add(n as u64), Ordering::Relaxed);
     }
 
-    pub(super) fn add_packet(&self) {
+    pub(super) fn add_packets(&self, n: usize) {
         self.packets
-            .store(self.packets().wrapping_add(1), Ordering::Relaxed);
+            .store(self.packets().wrapping_add(n as u64), Ordering::Relaxed);
     }
 
     pub(super) fn add_dropped(&self) {

@@ -21,13 +21,16 @@ use crate::socket::resolve::parse_bind;
 use crate::socket::settings::Settings;
 use crate::socket::units::format_size;
 
-/// Sizes of the kernel's buffers, for every socket.
+/// The size of the kernel's send buffer, for every socket.
+pub(super) const SNDBUF: OptionSpec = OptionSpec::new(
+    "sndbuf",
+    OptionKind::Size,
+    "the kernel keeps so much that is not sent",
+);
+
+/// Sizes of the kernel's buffers, for every socket that has nothing to say of its own.
 pub(super) const BUFFERS: &[OptionSpec] = &[
-    OptionSpec::new(
-        "sndbuf",
-        OptionKind::Size,
-        "the kernel keeps so much that is not sent",
-    ),
+    SNDBUF,
     OptionSpec::new(
         "rcvbuf",
         OptionKind::Size,
@@ -163,6 +166,11 @@ impl SocketOptions {
     /// The hop limit that was given.
     pub(super) fn ttl(&self) -> Option<u8> {
         self.ttl
+    }
+
+    /// Whether the size of the receive buffer was asked for.
+    pub(super) fn sizes_rcvbuf(&self) -> bool {
+        self.rcvbuf.is_some()
     }
 
     /// Sets everything on a fresh socket.

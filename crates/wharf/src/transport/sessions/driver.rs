@@ -12,13 +12,13 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
 
 use super::table::Put;
-use super::{Datagrams, Shared};
+use super::{Datagrams, Left, Shared};
 use crate::socket::env::Stage;
 use crate::socket::log::Level;
-use crate::transport::scratch;
 
-/// So many datagrams are read before the sessions get their turn.
-const TURN: usize = 64;
+/// So many datagrams are read before the sessions get their turn. What came of one peer meanwhile goes
+/// on as one.
+const TURN: usize = 256;
 
 /// So many errors in a row that nothing explains mean that the socket is of no more use.
 const STRANGE: usize = 16;
@@ -35,6 +35,8 @@ pub(super) struct Driver<D: Datagrams> {
     draining: Option<BoxFuture<'static, ()>>,
     retry: Option<Pin<Box<Sleep>>>,
     strange: usize,
+    /// A flood of peers has just gone by.
+    has_ebbed: bool,
 }
 
 impl<D: Datagrams> Driver<D> {
@@ -48,6 +50,7 @@ impl<D: Datagrams> Driver<D> {
             })),
             retry: None,
             strange: 0,
+            has_ebbed: false,
         }
     }
 
@@ -59,7 +62,12 @@ impl<D: Datagrams> Driver<D> {
             self.expiry = looking(shared.table().hurry(DRAIN));
         }
         while let Some(Poll::Ready(now)) = self.expiry.as_mut().map(|e| e.poll_tick(cx)) {
-            shared.table().expire(now);
+            if std::mem::take(&mut self.has_ebbed) {
+                // The sessions have ended since the last look. Their memory is free, and the allocator
+                // would keep it.
+                wharf_sys::process::trim_memory();
+            }
+            self.has_ebbed = shared.table().expire(now);
         }
     }
 
@@ -92,27 +100,31 @@ impl<D: Datagrams> Driver<D> {
                 return Poll::Pending;
             }
             let mut guard = ready!(shared.datagrams.socket().poll_read_ready(cx))?;
-            let read = scratch::with(shared.datagrams.space(), |buf| {
-                let received = guard.try_io(|_| shared.datagrams.recv(buf));
-                received.map(|received| {
-                    let (len, peer, facts) = received?;
-                    let data = buf.get(..len).unwrap_or_default();
-                    let put = shared.table().put(peer, data, facts, Instant::now());
-                    Ok::<Put, io::Error>(put)
+            let mut taken = Taken::default();
+            let read = guard.try_io(|_| {
+                // One lock for all that one call gave.
+                let mut table = None;
+                shared.datagrams.recv(&mut |peer, runs| {
+                    let (table, now) =
+                        table.get_or_insert_with(|| (shared.table(), Instant::now()));
+                    taken.add(table.put(peer, runs, *now));
                 })
             });
+            if taken.is_first_turned_away {
+                let text = "there are max-peers sessions: further peers get no answer";
+                shared.env.say(Level::Warn, &shared.at, text);
+            }
             match read {
                 Err(_would_block) => continue,
-                Ok(Ok(put)) => {
+                Ok(Ok(found)) => {
                     self.strange = 0;
-                    left -= 1;
-                    match put {
-                        Put::Filled => break,
-                        Put::TurnedAway { first: true } => {
-                            let text = "there are max-peers sessions: further peers get no answer";
-                            shared.env.say(Level::Warn, &shared.at, text);
-                        }
-                        Put::Kept | Put::Lost | Put::TurnedAway { first: false } => {}
+                    left = left.saturating_sub(taken.packets);
+                    if found == Left::Nothing {
+                        // Without asking in vain: what comes now is a new event.
+                        guard.clear_ready();
+                    }
+                    if taken.is_filled {
+                        break;
                     }
                 }
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -129,6 +141,22 @@ impl<D: Datagrams> Driver<D> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// What the table took of one read.
+#[derive(Default)]
+struct Taken {
+    packets: usize,
+    is_filled: bool,
+    is_first_turned_away: bool,
+}
+
+impl Taken {
+    fn add(&mut self, (packets, put): (usize, Put)) {
+        self.packets += packets;
+        self.is_filled |= put == Put::Filled;
+        self.is_first_turned_away |= put == Put::TurnedAway { first: true };
     }
 }
 

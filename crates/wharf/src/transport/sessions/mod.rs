@@ -34,7 +34,7 @@ use crate::socket::info::{Info, SocketName};
 use crate::socket::listener::GroundListener;
 use crate::socket::log::Level;
 use crate::socket::options::{OptionKind, OptionSpec};
-use crate::socket::packets::Facts;
+use crate::socket::packets::{Batch, Run};
 use crate::socket::settings::Settings;
 
 /// What every listener of sessions can be told.
@@ -76,6 +76,35 @@ impl Limits {
     }
 }
 
+/// Takes what came of one peer in a row.
+pub(super) type Give<'a, P> = dyn FnMut(&P, &mut dyn Iterator<Item = Run<'_>>) + 'a;
+
+/// What a socket has after some was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Perhaps more.
+    Some,
+    /// Nothing: what comes next wakes whoever waits.
+    Nothing,
+}
+
+/// What a socket took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// So many packets from the front, at least one.
+    pub(super) packets: usize,
+    /// The next one failed, and the error may be gone from the socket but for its queue.
+    pub(super) cut_short: bool,
+}
+
+impl Sent {
+    /// One packet, and nothing is known of the next.
+    pub(super) const ONE: Sent = Sent {
+        packets: 1,
+        cut_short: false,
+    };
+}
+
 /// A bound datagram socket of some family.
 pub(super) trait Datagrams: Send + Sync + Unpin + 'static {
     /// Tells sessions apart, and is all that it takes to answer.
@@ -94,14 +123,18 @@ pub(super) trait Datagrams: Send + Sync + Unpin + 'static {
     /// What was bound.
     fn local(&self) -> SocketName;
 
-    /// Receives one datagram into `buf`, of at least [`space`](Datagrams::space) octets.
-    fn recv(&self, buf: &mut [u8]) -> io::Result<(usize, Self::Peer, Facts)>;
+    /// Receives what is there, some of it at a time, and gives away what came of one peer in a row.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing is there; `Interrupted` to be asked again.
+    fn recv(&self, give: &mut Give<'_, Self::Peer>) -> io::Result<Left>;
 
-    /// How many octets the next datagram may have.
-    fn space(&self) -> usize;
+    /// Sends from the front of `batch`, which is not empty; `WouldBlock` where it has to wait. An error
+    /// is about the packet at the front.
+    fn send(&self, batch: &Batch, to: &Self::Peer) -> io::Result<Sent>;
 
-    /// Sends one datagram; `WouldBlock` where it has to wait.
-    fn send(&self, data: &[u8], to: &Self::Peer) -> io::Result<()>;
+    /// How many datagrams the kernel had no space for.
+    fn dropped(&self) -> u64;
 
     /// Takes the oldest error that the network sent back.
     fn take_error(&self) -> Option<Refused>;
@@ -151,6 +184,12 @@ impl<D: Datagrams> Drop for Shared<D> {
     fn drop(&mut self) {
         let table = self.table.get_mut().unwrap_or_else(PoisonError::into_inner);
         table.end();
+        let dropped = self.datagrams.dropped();
+        if dropped > 0 {
+            let text =
+                format!("{dropped} datagrams found the receive buffer full: rcvbuf= is its size");
+            self.env.say(Level::Warn, &self.at, text);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::table::{Found, SessionId};
-use super::{Datagrams, Shared};
+use super::{Datagrams, Sent, Shared};
 use crate::socket::channel::{Channel, End, Packets, Status};
 use crate::socket::error::{Error, Op};
 use crate::socket::log::Level;
@@ -21,11 +21,18 @@ pub(super) struct Session<D: Datagrams> {
     shared: Arc<Shared<D>>,
     peer: D::Peer,
     id: SessionId,
+    /// An error that came after datagrams which are told first; it is about the next one.
+    refused: Option<io::Error>,
 }
 
 impl<D: Datagrams> Session<D> {
     pub(super) fn new(shared: Arc<Shared<D>>, peer: D::Peer, id: SessionId) -> Session<D> {
-        Session { shared, peer, id }
+        Session {
+            shared,
+            peer,
+            id,
+            refused: None,
+        }
     }
 
     pub(super) fn into_channel(self) -> Channel {
@@ -34,12 +41,12 @@ impl<D: Datagrams> Session<D> {
         Channel::packets(self, info, profile)
     }
 
-    /// Sends one datagram. An error that waited on the socket may be about another session's peer;
-    /// that one is told, and this send is tried again.
-    fn send(&self, data: &[u8]) -> io::Result<()> {
+    /// Sends from the front of `batch`. An error that waited on the socket may be about another
+    /// session's peer; that one is told, and this send is tried again.
+    fn send(&self, batch: &Batch) -> io::Result<Sent> {
         let mut left = STRANGERS;
         loop {
-            let error = match self.shared.datagrams.send(data, &self.peer) {
+            let error = match self.shared.datagrams.send(batch, &self.peer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => error,
                 other => return other,
@@ -76,9 +83,20 @@ impl<D: Datagrams> Packets for Session<D> {
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        if let Some(error) = self.refused.take() {
+            batch.pop_front();
+            return Poll::Ready(Err(error));
+        }
         let mut sent = 0;
-        while let Some(packet) = batch.front() {
-            match self.send(packet.data) {
+        while !batch.is_empty() {
+            match self.send(batch) {
+                Ok(taken) => {
+                    batch.pop(taken.packets);
+                    sent += taken.packets;
+                    if taken.cut_short {
+                        self.shared.take_errors();
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if sent > 0 {
                         break;
@@ -86,13 +104,13 @@ impl<D: Datagrams> Packets for Session<D> {
                     self.shared.table().wait_to_write(cx.waker());
                     return Poll::Pending;
                 }
+                Err(error) if sent > 0 => {
+                    self.refused = Some(error);
+                    break;
+                }
                 Err(error) => {
                     batch.pop_front();
                     return Poll::Ready(Err(error));
-                }
-                Ok(()) => {
-                    batch.pop_front();
-                    sent += 1;
                 }
             }
         }

@@ -10,11 +10,20 @@ use tokio::time::Instant;
 
 use super::Limits;
 use crate::socket::error::{Error, Op};
-use crate::socket::packets::{Batch, Facts};
+use crate::socket::packets::{Batch, Run};
 use crate::transport::refused::Refused;
 
 /// What all sessions together may have waiting, in octets.
 pub(super) const MAX_HELD: usize = 64 * 1024 * 1024;
+
+/// What one session may have waiting, in datagrams: four turns of the relay...
+pub(super) const MAX_WAITING: usize = 4 * Batch::MAX_PACKETS;
+
+/// ...and in octets, beyond which it gets no more.
+const MAX_WAITING_OCTETS: usize = 4 * Batch::MAX_OCTETS;
+
+/// The table keeps places for so many sessions more than there are.
+const SPARE: usize = 64;
 
 /// Tells apart two sessions of one peer, an earlier and a later one.
 pub(super) type SessionId = u64;
@@ -45,6 +54,37 @@ struct Slot {
     error: Option<Error>,
     /// Somebody is there to take what arrives.
     accepted: bool,
+}
+
+impl Slot {
+    /// Whether it has as much as it takes.
+    fn is_full(&self) -> bool {
+        self.inbox.len() >= MAX_WAITING || self.inbox.octets() >= MAX_WAITING_OCTETS
+    }
+
+    /// Keeps what there is room for. `held` is what all sessions have.
+    fn fill(&mut self, runs: &mut dyn Iterator<Item = Run<'_>>, held: &mut usize) -> Put {
+        let mut put = Put::Kept;
+        for run in runs {
+            let room = match *held + run.data.len() > MAX_HELD || self.is_full() {
+                true => 0,
+                false => MAX_WAITING - self.inbox.len(),
+            };
+            let (kept, lost) = run.split_at(room);
+            if kept.packets > 0 {
+                *held += kept.data.len();
+                self.inbox.push_run(kept);
+            }
+            if lost.packets > 0 {
+                self.lost += lost.packets as u64;
+                put = Put::Lost;
+            }
+        }
+        match put {
+            Put::Kept if self.is_full() => Put::Filled,
+            put => put,
+        }
+    }
 }
 
 /// What a session finds when it looks for datagrams.
@@ -98,30 +138,36 @@ impl<P: Clone + Eq + Hash> Table<P> {
         }
     }
 
-    /// Gives a datagram to the session of `peer`, and opens one where there is none.
-    pub(super) fn put(&mut self, peer: P, data: &[u8], facts: Facts, now: Instant) -> Put {
-        let crowded = self.held + data.len() > MAX_HELD;
-        if let Some(slot) = self.slots.get_mut(&peer) {
-            slot.last = now;
-            if slot.inbox.is_full() || crowded {
-                slot.lost += 1;
-                return Put::Lost;
+    /// Gives datagrams to the session of `peer`, and opens one where there is none. Returns how many
+    /// they were, and what became of them: the first of [`Put`] that holds for any.
+    pub(super) fn put(
+        &mut self,
+        peer: &P,
+        runs: &mut dyn Iterator<Item = Run<'_>>,
+        now: Instant,
+    ) -> (usize, Put) {
+        let mut packets = 0;
+        let mut counted = runs.inspect(|run| packets += run.packets);
+        let put = match self.slots.get_mut(peer) {
+            Some(slot) => {
+                slot.last = now;
+                let put = slot.fill(&mut counted, &mut self.held);
+                if let Some(reader) = slot.reader.take() {
+                    reader.wake();
+                }
+                self.any_full |= slot.is_full();
+                put
             }
-            slot.inbox.push(data, facts);
-            self.held += data.len();
-            if let Some(reader) = slot.reader.take() {
-                reader.wake();
-            }
-            self.any_full |= slot.inbox.is_full();
-            return match slot.inbox.is_full() {
-                true => Put::Filled,
-                false => Put::Kept,
-            };
-        }
-        if self.closed || crowded || self.slots.len() >= self.limits.peers {
-            self.turned_away += 1;
-            let first = self.turned_away == 1 && !self.closed;
-            return Put::TurnedAway { first };
+            None => self.open(peer, &mut counted, now),
+        };
+        counted.for_each(drop);
+        (packets, put)
+    }
+
+    /// Opens a session for a peer that has none.
+    fn open(&mut self, peer: &P, runs: &mut dyn Iterator<Item = Run<'_>>, now: Instant) -> Put {
+        if self.closed || self.slots.len() >= self.limits.peers {
+            return self.turn_away(runs.map(|run| run.packets as u64).sum());
         }
         let mut slot = Slot {
             id: self.next,
@@ -132,20 +178,28 @@ impl<P: Clone + Eq + Hash> Table<P> {
             error: None,
             accepted: false,
         };
-        slot.inbox.push(data, facts);
-        self.held += data.len();
+        let put = slot.fill(runs, &mut self.held);
+        if slot.inbox.is_empty() {
+            return self.turn_away(slot.lost);
+        }
         self.fresh.push_back((peer.clone(), slot.id));
-        self.slots.insert(peer, slot);
+        self.slots.insert(peer.clone(), slot);
         self.next += 1;
         if let Some(acceptor) = self.acceptor.take() {
             acceptor.wake();
         }
-        Put::Kept
+        put
+    }
+
+    fn turn_away(&mut self, datagrams: u64) -> Put {
+        let first = self.turned_away == 0 && !self.closed;
+        self.turned_away += datagrams;
+        Put::TurnedAway { first }
     }
 
     /// Whether a session that somebody accepted has as much as it takes.
     pub(super) fn is_full(&mut self) -> bool {
-        let full = |slot: &Slot| slot.accepted && slot.inbox.is_full();
+        let full = |slot: &Slot| slot.accepted && slot.is_full();
         self.any_full = self.any_full && self.slots.values().any(full);
         self.any_full
     }
@@ -162,7 +216,7 @@ impl<P: Clone + Eq + Hash> Table<P> {
         while let Some((peer, id)) = self.fresh.pop_front() {
             if let Some(slot) = self.slots.get_mut(&peer).filter(|slot| slot.id == id) {
                 slot.accepted = true;
-                self.any_full |= slot.inbox.is_full();
+                self.any_full |= slot.is_full();
                 return Poll::Ready(Ok((peer, id)));
             }
         }
@@ -184,18 +238,14 @@ impl<P: Clone + Eq + Hash> Table<P> {
         let Some(slot) = self.slots.get_mut(peer).filter(|slot| slot.id == id) else {
             return Found::Expired;
         };
-        let mut moved = 0;
-        while let Some(packet) = slot.inbox.front().filter(|_| !batch.is_full()) {
-            self.held -= packet.data.len();
-            batch.push(packet.data, packet.facts);
-            slot.inbox.pop_front();
-            moved += 1;
-        }
+        let (moved, octets) = batch.take_from(&mut slot.inbox);
         if moved > 0 {
-            slot.inbox.release();
+            self.held -= octets;
             self.made_room();
             return Found::Packets(moved);
         }
+        // Who has nothing needs no memory.
+        slot.inbox.release();
         if let Some(error) = slot.error.take() {
             return Found::Error(error);
         }
@@ -247,8 +297,9 @@ impl<P: Clone + Eq + Hash> Table<P> {
     }
 
     /// Removes the sessions that have been silent for too long. What has datagrams waiting stays: it
-    /// is not the peer that is silent.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// is not the peer that is silent. Returns whether a flood of peers has gone by: far fewer are left
+    /// than there were.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
         let idle = self.limits.idle;
         self.slots.retain(|_, slot| {
             let stays = idle == Duration::ZERO
@@ -259,6 +310,14 @@ impl<P: Clone + Eq + Hash> Table<P> {
             }
             stays
         });
+        // What a flood needed is given back after it.
+        let wanted = 2 * self.slots.len() + SPARE;
+        let has_ebbed = self.slots.capacity() > 4 * wanted;
+        if has_ebbed {
+            self.slots.shrink_to(wanted);
+            self.fresh.shrink_to(wanted);
+        }
+        has_ebbed
     }
 
     /// After how much silence a session ends.

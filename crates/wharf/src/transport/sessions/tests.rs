@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Limits;
-use super::table::{Found, MAX_HELD, Put, Table};
-use crate::socket::packets::{Batch, Facts};
+use super::table::{Found, MAX_HELD, MAX_WAITING, Put, Table};
+use crate::socket::packets::{Batch, Facts, Run};
 
 fn table(peers: usize, idle: u64) -> Table<char> {
     Table::new(Limits {
@@ -19,7 +19,10 @@ fn table(peers: usize, idle: u64) -> Table<char> {
 }
 
 fn put(table: &mut Table<char>, peer: char, data: &[u8], now: Instant) -> Put {
-    table.put(peer, data, Facts::default(), now)
+    let run = Run::joined(data, data.len(), Facts::default());
+    let (packets, put) = table.put(&peer, &mut std::iter::once(run), now);
+    assert_eq!(packets, 1);
+    put
 }
 
 fn fresh(table: &mut Table<char>) -> Option<(char, u64)> {
@@ -49,10 +52,10 @@ fn each_peer_has_a_session_and_gets_what_is_its_own() {
 #[test]
 fn what_a_session_does_not_take_is_counted() {
     let (mut table, now) = (table(9, 60), Instant::now());
-    for n in 1..=Batch::MAX_PACKETS + 5 {
+    for n in 1..=MAX_WAITING + 5 {
         let wanted = match n {
-            n if n < Batch::MAX_PACKETS => Put::Kept,
-            Batch::MAX_PACKETS => Put::Filled,
+            n if n < MAX_WAITING => Put::Kept,
+            MAX_WAITING => Put::Filled,
             _ => Put::Lost,
         };
         assert_eq!(put(&mut table, 'a', b"x", now), wanted, "{n}");
@@ -165,7 +168,7 @@ impl Wake for Woken {
 #[test]
 fn reading_waits_only_for_sessions_that_somebody_accepted() {
     let (mut table, now) = (table(9, 60), Instant::now());
-    for _ in 0..Batch::MAX_PACKETS {
+    for _ in 0..MAX_WAITING {
         put(&mut table, 'a', b"x", now);
     }
     assert!(!table.is_full(), "nobody is there to make room");
@@ -173,6 +176,24 @@ fn reading_waits_only_for_sessions_that_somebody_accepted() {
     assert!(table.is_full());
     assert_eq!(put(&mut table, 'b', b"x", now), Put::Kept);
     let found = table.take((&peer, id), &mut Batch::new(), Waker::noop());
-    assert!(matches!(found, Found::Packets(Batch::MAX_PACKETS)));
+    assert!(matches!(found, Found::Packets(MAX_WAITING)));
     assert!(!table.is_full());
+}
+
+#[test]
+fn what_a_flood_needed_is_given_back_after_it() {
+    let (mut table, now) = (table(9999, 60), Instant::now());
+    let mut session = |n: u32| {
+        let peer = char::from_u32(0x1000 + n).unwrap();
+        put(&mut table, peer, b"x", now);
+        fresh(&mut table).unwrap()
+    };
+    let sessions: Vec<_> = (0..2000).map(&mut session).collect();
+    for (peer, id) in &sessions {
+        table.take((peer, *id), &mut Batch::new(), Waker::noop());
+    }
+    assert!(!table.expire(now), "they are still there");
+    let later = now + Duration::from_secs(60);
+    assert!(table.expire(later), "they have gone");
+    assert!(!table.expire(later), "that is told once");
 }

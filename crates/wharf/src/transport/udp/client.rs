@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::mpsc;
+use wharf_sys::mmsg::Senders;
 
 use super::socket::{Socket, max_len};
 use crate::socket::channel::{Channel, Packets, Profile};
@@ -16,8 +17,9 @@ use crate::socket::env::{Cx, Env};
 use crate::socket::error::{Error, Op};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::log::Level;
-use crate::socket::packets::{Batch, Facts, Got};
-use crate::transport::scratch;
+use crate::socket::packets::{Batch, Facts, Got, Run};
+use crate::transport::scratch::PLACES;
+use crate::transport::sessions::{Left, Sent};
 
 /// So often one send may fail for what came back of earlier ones.
 const EARLIER: usize = 8;
@@ -38,6 +40,8 @@ pub(super) struct Client {
     control: mpsc::Sender<Control>,
     /// An error that came after datagrams which are told first.
     failed: Option<Error>,
+    /// The same of what is sent; it is about the next one.
+    refused: Option<io::Error>,
     env: Env,
     at: String,
 }
@@ -61,6 +65,7 @@ impl Client {
             hears,
             control: ours.tx,
             failed: None,
+            refused: None,
             env: cx.env.clone(),
             at: cx.at.to_owned(),
         };
@@ -68,17 +73,27 @@ impl Client {
     }
 
     /// Receives what is there, up to a full batch.
-    fn recv_batch(&self, buf: &mut [u8], batch: &mut Batch) -> io::Result<()> {
+    fn recv_batch(&self, batch: &mut Batch) -> io::Result<Left> {
+        let senders = match self.hears {
+            Hears::Peer => Senders::Known,
+            Hears::Anyone => Senders::Named,
+        };
         loop {
-            let received = self.socket.recv(buf)?;
-            let peer = SocketAddr::new(received.peer.ip().to_canonical(), received.peer.port());
-            let facts = Facts {
-                peer: (self.hears == Hears::Anyone).then_some(peer),
-                ..Facts::default()
-            };
-            batch.push(buf.get(..received.len).unwrap_or_default(), facts);
-            if batch.is_full() {
-                return Ok(());
+            let room = Batch::MAX_PACKETS.saturating_sub(batch.len()).min(PLACES);
+            let left = self.socket.recv(senders, room, |arrivals| {
+                for arrived in arrivals {
+                    let named = arrived.peer.filter(|_| self.hears == Hears::Anyone);
+                    let peer =
+                        named.map(|peer| SocketAddr::new(peer.ip().to_canonical(), peer.port()));
+                    let facts = Facts {
+                        peer,
+                        ..Facts::default()
+                    };
+                    batch.push_run(Run::joined(arrived.data, arrived.segment, facts));
+                }
+            })?;
+            if left == Left::Nothing || batch.is_full() {
+                return Ok(left);
             }
         }
     }
@@ -99,12 +114,13 @@ impl Client {
         (taken, end)
     }
 
-    /// Sends one datagram. An error that waited on the socket and changes nothing is passed over.
-    fn send(&self, data: &[u8]) -> io::Result<()> {
+    /// Sends from the front of `batch`. An error that waited on the socket and changes nothing is
+    /// passed over.
+    fn send(&self, batch: &Batch) -> io::Result<Sent> {
         let to = (self.hears == Hears::Anyone).then_some(self.to);
         let mut left = EARLIER;
         loop {
-            let error = match self.socket.send(data, to, None) {
+            let error = match self.socket.send(batch, to, None) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => error,
                 other => return other,
@@ -129,9 +145,11 @@ impl Packets for Client {
         let before = batch.len();
         loop {
             let mut guard = ready!(self.socket.fd().poll_read_ready(cx))?;
-            let read = scratch::with(scratch::LEN, |buf| {
-                guard.try_io(|_| self.recv_batch(buf, batch))
-            });
+            let read = guard.try_io(|_| self.recv_batch(batch));
+            if let Ok(Ok(Left::Nothing)) = read {
+                // Without asking in vain: what comes now is a new event.
+                guard.clear_ready();
+            }
             if let Ok(Err(error)) = read
                 && error.kind() != io::ErrorKind::Interrupted
             {
@@ -152,19 +170,39 @@ impl Packets for Client {
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+        let told = self.failed.take().map(io::Error::from);
+        if let Some(error) = self.refused.take().or(told) {
+            batch.pop_front();
+            return Poll::Ready(Err(error));
+        }
         let mut sent = 0;
-        while let Some(packet) = batch.front() {
+        while !batch.is_empty() {
             let mut guard = match self.socket.fd().poll_write_ready(cx) {
                 Poll::Ready(guard) => guard?,
                 Poll::Pending if sent > 0 => break,
                 Poll::Pending => return Poll::Pending,
             };
-            let Ok(result) = guard.try_io(|_| self.send(packet.data)) else {
-                continue;
-            };
-            batch.pop_front();
-            sent += 1;
-            result?;
+            match guard.try_io(|_| self.send(batch)) {
+                Err(_would_block) => {}
+                Ok(Ok(taken)) => {
+                    batch.pop(taken.packets);
+                    sent += taken.packets;
+                    if taken.cut_short
+                        && let (_, Some(end)) = self.take_errors(Op::Send)
+                    {
+                        self.failed = Some(end);
+                        break;
+                    }
+                }
+                Ok(Err(error)) if sent > 0 => {
+                    self.refused = Some(error);
+                    break;
+                }
+                Ok(Err(error)) => {
+                    batch.pop_front();
+                    return Poll::Ready(Err(error));
+                }
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -179,6 +217,12 @@ impl Drop for Client {
         let lost = self.socket.lost();
         if lost > 0 {
             let text = format!("{lost} datagrams found the queue of the device full");
+            self.env.say(Level::Warn, &self.at, text);
+        }
+        let dropped = self.socket.dropped();
+        if dropped > 0 {
+            let text =
+                format!("{dropped} datagrams found the receive buffer full: rcvbuf= is its size");
             self.env.say(Level::Warn, &self.at, text);
         }
     }

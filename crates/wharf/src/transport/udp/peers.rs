@@ -3,20 +3,23 @@
 //! A session belongs to a peer *and* the address of ours that it asked, and its answers leave from there
 //! (RFC 1122, section 4.1.3.5): a peer takes them for nobody's otherwise.
 
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::Interest;
+use wharf_sys::mmsg::{Arrived, Senders};
 use wharf_sys::readiness::Watched;
 
 use super::socket::{Socket, max_len};
 use crate::socket::channel::Profile;
+use crate::socket::fast_path::FastPaths;
 use crate::socket::info::{Info, SocketName};
-use crate::socket::packets::Facts;
+use crate::socket::packets::{Batch, Facts, Run};
 use crate::transport::refused::Refused;
-use crate::transport::scratch;
-use crate::transport::sessions::Datagrams;
+use crate::transport::scratch::PLACES;
+use crate::transport::sessions::{Datagrams, Give, Left, Sent};
 
 pub(super) struct Peers {
     socket: Socket,
@@ -25,21 +28,43 @@ pub(super) struct Peers {
 
 /// A peer, and what it asked. Addresses are as the kernel has them: IPv4 is mapped into IPv6 on a
 /// dual-stack socket, which takes them back only so.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {
     address: SocketAddr,
     /// The address that was asked, if answers can leave from it, and its link if it needs one.
     asked: Option<(IpAddr, u32)>,
 }
 
+// A few integers: what is derived hands the hasher a dozen pieces, for every datagram of many peers.
+impl Hash for Peer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let number = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => u128::from(ip.to_bits()),
+            IpAddr::V6(ip) => ip.to_bits(),
+        };
+        let (asked, link) = self.asked.map_or((0, 0), |(ip, link)| (number(ip), link));
+        let peer = number(self.address.ip());
+        state.write_u64(u64::from(self.address.port()) << 32 | u64::from(link));
+        state.write_u64(peer as u64 ^ (asked as u64).rotate_left(32));
+        if peer >> 64 != 0 || asked >> 64 != 0 {
+            state.write_u128(peer);
+            state.write_u128(asked);
+        }
+    }
+}
+
 impl Peers {
     /// Takes a bound socket; needs a runtime to watch it in.
-    pub(super) fn new(socket: socket2::Socket, bound: SocketAddr) -> io::Result<Peers> {
+    pub(super) fn new(
+        socket: socket2::Socket,
+        bound: SocketAddr,
+        paths: FastPaths,
+    ) -> io::Result<Peers> {
         let unspecified = bound.ip().is_unspecified();
         if unspecified {
             wharf_sys::options::receive_packet_info(&socket)?;
         }
-        let socket = Socket::new(socket)?;
+        let socket = Socket::new(socket, paths)?;
         let local = match socket.local() {
             // Its canonical form would be 0.0.0.0, which says less.
             Some(local) if unspecified => SocketAddr::new(bound.ip(), local.port()),
@@ -52,6 +77,28 @@ impl Peers {
     pub(super) fn port(&self) -> u16 {
         self.local.port()
     }
+
+    /// Whose session it belongs to; `None` if it has no sender, which no datagram is without.
+    fn sort(&self, arrived: &Arrived<'_>) -> Option<Peer> {
+        // Nothing can leave from a group.
+        let asked = arrived.local.filter(|local| !local.is_multicast());
+        let asked = asked.map(|local| match local {
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => (local, arrived.interface.unwrap_or(0)),
+            _ => (local, 0),
+        });
+        let address = arrived.peer?;
+        Some(Peer { address, asked })
+    }
+}
+
+/// The datagrams of one message.
+fn run<'a>(arrived: &Arrived<'a>) -> Run<'a> {
+    let facts = Facts {
+        local: arrived.local.map(|local| local.to_canonical()),
+        interface: arrived.interface,
+        ..Facts::default()
+    };
+    Run::joined(arrived.data, arrived.segment, facts)
 }
 
 impl Datagrams for Peers {
@@ -70,45 +117,37 @@ impl Datagrams for Peers {
         SocketName::Ip(self.local)
     }
 
-    fn recv(&self, buf: &mut [u8]) -> io::Result<(usize, Peer, Facts)> {
-        let received = self.socket.recv(buf)?;
-        // Nothing can leave from a group.
-        let asked = received.local.filter(|local| !local.is_multicast());
-        let asked = asked.map(|local| match local {
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-                (local, received.interface.unwrap_or(0))
+    fn recv(&self, give: &mut Give<'_, Peer>) -> io::Result<Left> {
+        self.socket.recv(Senders::Named, PLACES, |arrivals| {
+            let known =
+                arrivals.filter_map(|arrived| self.sort(&arrived).map(|peer| (peer, arrived)));
+            let mut rest = known.peekable();
+            while let Some((peer, first)) = rest.next() {
+                let others = std::iter::from_fn(|| rest.next_if(|(next, _)| *next == peer));
+                let same = std::iter::once(first).chain(others.map(|(_, arrived)| arrived));
+                give(&peer, &mut same.map(|arrived| run(&arrived)));
             }
-            _ => (local, 0),
-        });
-        let facts = Facts {
-            local: received.local.map(|local| local.to_canonical()),
-            interface: received.interface,
-            ..Facts::default()
-        };
-        let peer = Peer {
-            address: received.peer,
-            asked,
-        };
-        Ok((received.len, peer, facts))
+        })
     }
 
-    fn space(&self) -> usize {
-        scratch::LEN
-    }
-
-    fn send(&self, data: &[u8], peer: &Peer) -> io::Result<()> {
+    fn send(&self, batch: &Batch, peer: &Peer) -> io::Result<Sent> {
+        let to = Some(peer.address);
         self.socket.fd().try_io(Interest::WRITABLE, |_| {
-            let result = self.socket.send(data, Some(peer.address), peer.asked);
+            let result = self.socket.send(batch, to, peer.asked);
             match result.as_ref().map_err(io::Error::kind) {
                 // What was asked is a broadcast address, or ours no longer: the kernel chooses.
                 Err(io::ErrorKind::InvalidInput | io::ErrorKind::NetworkUnreachable)
                     if peer.asked.is_some() =>
                 {
-                    self.socket.send(data, Some(peer.address), None)
+                    self.socket.send(batch, to, None)
                 }
                 _ => result,
             }
         })
+    }
+
+    fn dropped(&self) -> u64 {
+        self.socket.dropped().into()
     }
 
     fn take_error(&self) -> Option<Refused> {

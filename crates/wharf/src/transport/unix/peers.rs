@@ -6,7 +6,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
@@ -20,10 +19,11 @@ use super::name;
 use crate::socket::channel::Profile;
 use crate::socket::env::Cx;
 use crate::socket::info::{Info, SocketName};
-use crate::socket::packets::Facts;
+use crate::socket::packets::{Batch, Facts, Run};
 use crate::socket::records::{self, unsendable};
 use crate::transport::refused::Refused;
-use crate::transport::sessions::Datagrams;
+use crate::transport::scratch;
+use crate::transport::sessions::{Datagrams, Give, Left, Sent};
 
 /// A bound socket that takes datagrams of anybody.
 pub(super) struct Peers {
@@ -32,8 +32,6 @@ pub(super) struct Peers {
     socket: Watched<Socket>,
     local: SocketName,
     max_len: usize,
-    /// The length of the next datagram, if it did not fit.
-    wanted: AtomicUsize,
 }
 
 impl Endpoint {
@@ -47,7 +45,6 @@ impl Endpoint {
             socket: readiness::watch(socket, Interest::READABLE | Interest::WRITABLE)?,
             local: SocketName::from(&self.name),
             max_len,
-            wanted: AtomicUsize::new(0),
         })
     }
 }
@@ -70,35 +67,37 @@ impl Datagrams for Peers {
         self.local.clone()
     }
 
-    fn recv(&self, buf: &mut [u8]) -> io::Result<(usize, Option<SockAddr>, Facts)> {
+    fn recv(&self, give: &mut Give<'_, Option<SockAddr>>) -> io::Result<Left> {
         let socket = self.socket.get_ref();
         // Nothing but its sender's own buffer bounds a datagram.
         let len = record::next_len(socket)?;
-        if len > buf.len() {
-            self.wanted.store(len, Ordering::Relaxed);
-            return Err(io::ErrorKind::Interrupted.into());
-        }
-        self.wanted.store(0, Ordering::Relaxed);
-        let received = record::recv(socket, buf)?;
-        // There is no end of datagrams.
-        let received = received.ok_or(io::ErrorKind::UnexpectedEof)?;
-        Ok((received.len, received.sender, Facts::default()))
+        scratch::with(len, |buf| {
+            let received = record::recv(socket, buf)?;
+            // There is no end of datagrams.
+            let received = received.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let data = buf.get(..received.len).unwrap_or_default();
+            let run = Run::joined(data, data.len(), Facts::default());
+            give(&received.sender, &mut std::iter::once(run));
+            Ok(Left::Some)
+        })
     }
 
-    fn space(&self) -> usize {
-        self.wanted.load(Ordering::Relaxed)
-    }
-
-    fn send(&self, data: &[u8], peer: &Option<SockAddr>) -> io::Result<()> {
+    fn send(&self, batch: &Batch, peer: &Option<SockAddr>) -> io::Result<Sent> {
         let peer = peer.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let data = batch.front().map(|packet| packet.data).unwrap_or_default();
         self.socket.try_io(Interest::WRITABLE, |socket| {
             match record::send(socket, data, Some(peer)) {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     Err(unsendable(error, data.len(), self.max_len))
                 }
-                sent => sent.map(drop),
+                sent => sent.map(|_| Sent::ONE),
             }
         })
+    }
+
+    fn dropped(&self) -> u64 {
+        // Who sends waits instead.
+        0
     }
 
     fn take_error(&self) -> Option<Refused> {

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{accept, connect, listen, port, recv, send};
+use super::offload::{accept, connect, listen, port, recv, send};
 use crate::Kind;
 
 /// Whether the kernel lists the group as joined on some interface.

@@ -5,13 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{accept, listen, port, recv, recv_batch, send};
+use super::{accept, env, listen, port, recv, recv_batch, send};
 use crate::socket::channel::Io;
 use crate::socket::env::{Shutdown, Stage};
 use crate::socket::info::SocketName;
 use crate::socket::log::{Level, Log, Message};
 use crate::socket::packets::{Batch, Got};
-use crate::{End, Endpoint, Env, Error, Kind};
+use crate::{End, Endpoint, Error, Kind};
 
 /// What the library warns of.
 #[derive(Default)]
@@ -131,7 +131,7 @@ async fn a_silent_peer_ends_its_session_and_may_come_again() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_does_not_hold_up_the_end() {
     let (stopper, shutdown) = Shutdown::pair();
-    let env = Env::new().with_shutdown(shutdown);
+    let env = env().with_shutdown(shutdown);
     let endpoint = Endpoint::parse("udp-listen://:0#idle=0").unwrap();
     let mut listener = endpoint.listen(&env).await.unwrap();
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&listener)));
@@ -177,7 +177,7 @@ async fn a_peer_that_is_gone_ends_its_own_session_only() {
 #[tokio::test]
 async fn further_peers_are_turned_away_and_that_is_said() {
     let warnings = Arc::new(Warnings::default());
-    let env = Env::new().with_log(warnings.clone());
+    let env = env().with_log(warnings.clone());
     let endpoint = Endpoint::parse("udp-listen://:0#max-peers=1").unwrap();
     let mut listener = endpoint.listen(&env).await.unwrap();
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&listener)));
@@ -205,13 +205,13 @@ async fn further_peers_are_turned_away_and_that_is_said() {
 #[tokio::test]
 async fn what_comes_too_fast_is_counted() {
     let warnings = Arc::new(Warnings::default());
-    let env = Env::new().with_log(warnings.clone());
+    let env = env().with_log(warnings.clone());
     let endpoint = Endpoint::parse("udp-listen://:0").unwrap();
     let mut listener = endpoint.listen(&env).await.unwrap();
     let to = SocketAddr::from((Ipv4Addr::LOCALHOST, port(&listener)));
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     let other = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for _ in 0..Batch::MAX_PACKETS + 9 {
+    for _ in 0..4 * Batch::MAX_PACKETS + 9 {
         client.send_to(b"x", to).unwrap();
     }
     other.send_to(b"y", to).unwrap();
