@@ -17,6 +17,7 @@ mod silence;
 mod splice;
 #[cfg(test)]
 mod tests;
+mod tide;
 mod watch;
 
 use std::sync::Arc;

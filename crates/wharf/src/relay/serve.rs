@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::options::Options;
 use super::report::{Counters, Outcome, Side};
+use super::tide::Tide;
 use super::watch::{Refusal, Watch};
 use crate::socket::channel::Channel;
 use crate::socket::endpoint::Endpoint;
@@ -148,6 +149,7 @@ pub async fn serve(
         job: Arc::new(job),
         places,
         tasks: JoinSet::new(),
+        tide: Tide::default(),
         summary: Summary::default(),
     };
     server.run(listener, other, options.once || only).await?;
@@ -228,6 +230,8 @@ struct Server {
     job: Arc<Job>,
     places: Arc<Semaphore>,
     tasks: JoinSet<Result<Outcome>>,
+    /// How many of them there were.
+    tide: Tide,
     summary: Summary,
 }
 
@@ -291,9 +295,13 @@ impl Server {
         let opening = self.job.clone().opening(incoming, partner);
         let connection = self.job.clone().connection(opening);
         self.tasks.spawn(connection.inspect(move |_| drop(place)));
+        self.tide.ebbs(self.tasks.len());
     }
 
     fn ended(&mut self, ended: std::result::Result<Result<Outcome>, tokio::task::JoinError>) {
+        if self.tide.ebbs(self.tasks.len()) {
+            wharf_sys::process::trim_memory();
+        }
         match ended {
             Ok(Ok(outcome)) => self.summary.add(&outcome),
             Ok(Err(_)) => self.summary.failed += 1,

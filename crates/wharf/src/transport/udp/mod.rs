@@ -32,6 +32,7 @@ use crate::socket::address::{Authority, Host, Role};
 use crate::socket::channel::{Channel, Kind};
 use crate::socket::env::{Cx, Family};
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
+use crate::socket::fast_path::{FastPath, FastPaths};
 use crate::socket::listener::GroundListener;
 use crate::socket::net;
 use crate::socket::options::{OptionKind, OptionSpec};
@@ -218,6 +219,10 @@ impl Endpoint {
 }
 
 impl Ground for Endpoint {
+    fn fast_paths(&self) -> FastPaths {
+        FastPaths::NONE.with(FastPath::Mmsg).with(FastPath::Offload)
+    }
+
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(async move {
             if let Some(carrier) = cx.net.carrier() {
