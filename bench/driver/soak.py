@@ -63,8 +63,10 @@ class Soak:
         while self.left() > 1:
             try:
                 work()
-            except Failed as problem:
-                self.wrong(f"{name}: {problem}")
+            except (Failed, OSError, ValueError, KeyError) as problem:
+                # After Ctrl-C everything is ended under our hands, which is nobody's fault.
+                if self.busy:
+                    self.wrong(f"{name}: {problem}")
                 return
 
     def content(self, name, place, sink):
