@@ -4,6 +4,7 @@
 //! Not here: every pair of endpoints (`matrix`), long conversations with other tools (`interop`).
 
 mod bad_input;
+mod bulk;
 mod closing;
 mod datagrams;
 mod docs;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use wharf::catalog::SCHEMES;
 use wharf::socket::Role;
+use wharf::socket::fast_path::FastPaths;
 use wharf::socket::scheme::StandsOn;
 
 use fixtures::{EXEMPT, FIXTURES, Fixture, ONLY_READ, ONLY_WRITTEN, REFUSED};
@@ -48,6 +49,16 @@ fn every_scheme_is_in_the_matrix() {
 /// All pairs, both ways round.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_to_any() {
+    all_pairs(FastPaths::ALL).await;
+}
+
+/// The same on a system that has none of the fast paths.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_to_any_without_fast_paths() {
+    all_pairs(FastPaths::NONE).await;
+}
+
+async fn all_pairs(paths: FastPaths) {
     let places = Arc::new(tokio::sync::Semaphore::new(32));
     let mut pairs = tokio::task::JoinSet::new();
     for left in fixtures() {
@@ -55,7 +66,7 @@ async fn any_to_any() {
             let place = places.clone().acquire_owned().await.unwrap();
             pairs.spawn(async move {
                 let _place = place;
-                let result = run::pair(left, right).await;
+                let result = run::pair(left, right, paths).await;
                 (left, right, result)
             });
         }

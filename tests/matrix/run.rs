@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use wharf::relay::{Cause, Counters, ServeOptions, Side, Summary, Watch, serve};
+use wharf::socket::fast_path::FastPaths;
 use wharf::socket::info::Info;
 use wharf::socket::info::SocketName;
 use wharf::socket::log::{Log, Message};
@@ -93,14 +94,22 @@ impl Watch for Herald {
 }
 
 /// Relays one pair and says what was wrong.
-pub async fn pair(left: &'static Fixture, right: &'static Fixture) -> Result<(), String> {
-    match tokio::time::timeout(DEADLINE, attempt(left, right)).await {
+pub async fn pair(
+    left: &'static Fixture,
+    right: &'static Fixture,
+    paths: FastPaths,
+) -> Result<(), String> {
+    match tokio::time::timeout(DEADLINE, attempt(left, right, paths)).await {
         Ok(result) => result,
         Err(_) => Err("not done in time".into()),
     }
 }
 
-async fn attempt(left: &'static Fixture, right: &'static Fixture) -> Result<(), String> {
+async fn attempt(
+    left: &'static Fixture,
+    right: &'static Fixture,
+    paths: FastPaths,
+) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let prepare = |fixture: &Fixture, side: Side| {
         let place = folder.path().join(side.name());
@@ -113,7 +122,8 @@ async fn attempt(left: &'static Fixture, right: &'static Fixture) -> Result<(), 
     let (left_waits, left_names) = Waiting::new(&a);
     let (right_waits, right_names) = Waiting::new(&b);
     let herald = Arc::new(Herald(Mutex::new([left_waits, right_waits])));
-    let env = Env::new().with_log(herald.clone());
+    let mut env = Env::new().with_log(herald.clone());
+    env.fast_paths = paths;
     let mut options = ServeOptions {
         once: true,
         ..ServeOptions::default()
