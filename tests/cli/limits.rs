@@ -2,7 +2,7 @@
 //! on; nobody spins.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
@@ -222,6 +222,79 @@ fn nothing_is_left_of_a_storm_of_clients() {
     ended
         .code(0)
         .stderr_has("\"connections\":801,\"open\":0,\"failed\":0");
+}
+
+/// So much may stay with the allocator.
+const CRUMBS: u64 = 6 << 20;
+
+/// Waits until no more memory is used than there was, but for crumbs.
+#[track_caller]
+fn is_given_back(relay: &Running, before: u64) {
+    wait::until("return of the memory", wait::DEADLINE, || {
+        let now = proc::memory(relay.pid()).expect("a running program");
+        (now < before + CRUMBS).then_some(())
+    });
+}
+
+#[test]
+fn thousands_at_once_leave_no_memory_behind_and_the_others_are_served() {
+    let (_behind, back) = listening(&["tcp-listen://127.0.0.1:0", "echo:"]);
+    let to = format!("tcp://{back}");
+    let (wharf, front) = listening(&["tcp-listen://127.0.0.1:0", &to]);
+    let mut steady = tcp::connect(front);
+    is_served(&mut steady);
+    let (memory, open) = (
+        proc::memory(wharf.pid()).unwrap(),
+        proc::descriptors(wharf.pid()),
+    );
+    for _ in 0..2 {
+        let mut clients: Vec<_> = (0..3000).map(|_| tcp::connect(front)).collect();
+        clients.iter_mut().for_each(is_served);
+        is_served(&mut steady);
+        for (n, client) in clients.into_iter().enumerate() {
+            match n % 3 {
+                0 => tcp::reset(client),
+                _ => drop(client),
+            }
+        }
+    }
+    wait::until("end of the others", wait::DEADLINE, || {
+        (proc::descriptors(wharf.pid()) == open).then_some(())
+    });
+    is_given_back(&wharf, memory);
+    is_served(&mut steady);
+}
+
+#[test]
+fn datagrams_from_thousands_of_ports_leave_nothing_behind() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let right = format!("udp://{}", server.local_addr().unwrap());
+    let (wharf, front) = listening(&["udp-listen://127.0.0.1:0#idle=500ms", &right]);
+    let (memory, open) = (
+        proc::memory(wharf.pid()).unwrap(),
+        proc::descriptors(wharf.pid()),
+    );
+    let flood: Vec<_> = (0..3000)
+        .map(|_| {
+            let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+            client.send_to(b"flood", front).unwrap();
+            client
+        })
+        .collect();
+    wait::until("sessions", wait::DEADLINE, || {
+        (proc::descriptors(wharf.pid()) > open + 1000).then_some(())
+    });
+    drop(flood);
+    wait::until("end of all sessions", wait::DEADLINE, || {
+        (proc::descriptors(wharf.pid()) == open).then_some(())
+    });
+    is_given_back(&wharf, memory);
+    // And who comes now is served.
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"late", front).unwrap();
+    server.set_read_timeout(Some(wait::DEADLINE)).unwrap();
+    let mut space = [0; 16];
+    while server.recv(&mut space).unwrap() != b"late".len() {}
 }
 
 /// How many descriptors are open once no connection is.
