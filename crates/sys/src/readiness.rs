@@ -7,7 +7,7 @@
 
 use std::io;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -53,13 +53,29 @@ pub fn watch<T: OwnsDescriptor>(owner: T, interest: Interest) -> io::Result<Watc
     watched.map(Watched).map_err(|error| error.into_parts().1)
 }
 
-/// What a datagram socket is watched for: reading, writing, and errors of the network, which wake a
-/// reader if [`options::receive_errors`](crate::options::receive_errors) is on.
+/// What a datagram socket is watched for: reading, and errors of the network, which wake a reader if
+/// [`options::receive_errors`](crate::options::receive_errors) is on.
+///
+/// Not for writing, which is possible nearly always: each datagram that has left the socket would be
+/// an event. Who has to wait for space has [`space`].
 pub const fn datagrams() -> Interest {
-    let both = Interest::READABLE.add(Interest::WRITABLE);
     #[cfg(target_os = "linux")]
-    let both = both.add(Interest::PRIORITY);
-    both
+    let wanted = Interest::READABLE.add(Interest::PRIORITY);
+    #[cfg(not(target_os = "linux"))]
+    let wanted = Interest::READABLE;
+    wanted
+}
+
+/// Has the event loop watch `socket` for space to write besides, until the result is dropped.
+///
+/// # Errors
+/// No descriptor is left: it takes another one for the same socket.
+/// # Panics
+/// As [`watch`].
+/// # Source
+/// epoll(7): descriptors are watched, so that one socket can be twice.
+pub fn space(socket: impl AsFd) -> io::Result<Watched<OwnedFd>> {
+    watch(socket.as_fd().try_clone_to_owned()?, Interest::WRITABLE)
 }
 
 #[cfg(test)]
@@ -99,6 +115,23 @@ mod tests {
             let file = OwnedFd::from(tempfile::tempfile().unwrap());
             let error = watch(file, Interest::READABLE).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        });
+    }
+
+    #[test]
+    fn a_socket_is_watched_for_space_besides() {
+        runtime().block_on(async {
+            let (ours, theirs) =
+                socket2::Socket::pair(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+            ours.set_nonblocking(true).unwrap();
+            let watched = watch(ours, datagrams()).unwrap();
+            while watched.get_ref().send(&[0; 4096]).is_ok() {}
+            let space = space(watched.get_ref()).unwrap();
+            theirs.set_nonblocking(true).unwrap();
+            let mut buf = [std::mem::MaybeUninit::uninit(); 4096];
+            while theirs.recv(&mut buf).is_ok() {}
+            space.writable().await.unwrap().retain_ready();
+            assert!(watched.get_ref().send(b"x").is_ok());
         });
     }
 

@@ -80,7 +80,7 @@ impl<D: Datagrams> Driver<D> {
             .retry
             .as_mut()
             .is_some_and(|r| r.as_mut().poll(cx).is_ready());
-        if again || shared.datagrams.socket().poll_write_ready(cx).is_ready() {
+        if again || shared.datagrams.poll_space(cx).is_ready() {
             self.retry = None;
             shared.table().wake_writers();
         } else if let (None, Some(wait)) = (&self.retry, D::RETRY) {

@@ -117,7 +117,7 @@ pub(super) trait Datagrams: Send + Sync + Unpin + 'static {
     /// lost; the others wait for it then, as in the one queue that the kernel has for all.
     const WAITS: bool;
 
-    /// The socket, for readiness.
+    /// The socket, for reading.
     fn socket(&self) -> &Watched<Socket>;
 
     /// What was bound.
@@ -132,6 +132,9 @@ pub(super) trait Datagrams: Send + Sync + Unpin + 'static {
     /// Sends from the front of `batch`, which is not empty; `WouldBlock` where it has to wait. An error
     /// is about the packet at the front.
     fn send(&self, batch: &Batch, to: &Self::Peer) -> io::Result<Sent>;
+
+    /// Ready when what would have blocked can be tried again.
+    fn poll_space(&self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// How many datagrams the kernel had no space for.
     fn dropped(&self) -> u64;

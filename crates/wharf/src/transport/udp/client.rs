@@ -177,14 +177,8 @@ impl Packets for Client {
         }
         let mut sent = 0;
         while !batch.is_empty() {
-            let mut guard = match self.socket.fd().poll_write_ready(cx) {
-                Poll::Ready(guard) => guard?,
-                Poll::Pending if sent > 0 => break,
-                Poll::Pending => return Poll::Pending,
-            };
-            match guard.try_io(|_| self.send(batch)) {
-                Err(_would_block) => {}
-                Ok(Ok(taken)) => {
+            match self.send(batch) {
+                Ok(taken) => {
                     batch.pop(taken.packets);
                     sent += taken.packets;
                     if taken.cut_short
@@ -194,11 +188,17 @@ impl Packets for Client {
                         break;
                     }
                 }
-                Ok(Err(error)) if sent > 0 => {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if sent > 0 {
+                        break;
+                    }
+                    ready!(self.socket.poll_space(cx))?;
+                }
+                Err(error) if sent > 0 => {
                     self.refused = Some(error);
                     break;
                 }
-                Ok(Err(error)) => {
+                Err(error) => {
                     batch.pop_front();
                     return Poll::Ready(Err(error));
                 }

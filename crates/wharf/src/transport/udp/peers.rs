@@ -6,9 +6,9 @@
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::Interest;
 use wharf_sys::mmsg::{Arrived, Senders};
 use wharf_sys::readiness::Watched;
 
@@ -132,18 +132,21 @@ impl Datagrams for Peers {
 
     fn send(&self, batch: &Batch, peer: &Peer) -> io::Result<Sent> {
         let to = Some(peer.address);
-        self.socket.fd().try_io(Interest::WRITABLE, |_| {
-            let result = self.socket.send(batch, to, peer.asked);
-            match result.as_ref().map_err(io::Error::kind) {
-                // What was asked is a broadcast address, or ours no longer: the kernel chooses.
-                Err(io::ErrorKind::InvalidInput | io::ErrorKind::NetworkUnreachable)
-                    if peer.asked.is_some() =>
-                {
-                    self.socket.send(batch, to, None)
-                }
-                _ => result,
+        let result = self.socket.send(batch, to, peer.asked);
+        match result.as_ref().map_err(io::Error::kind) {
+            // What was asked is a broadcast address, or ours no longer: the kernel chooses.
+            Err(io::ErrorKind::InvalidInput | io::ErrorKind::NetworkUnreachable)
+                if peer.asked.is_some() =>
+            {
+                self.socket.send(batch, to, None)
             }
-        })
+            _ => result,
+        }
+    }
+
+    fn poll_space(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // What cannot be waited for is told by the next try.
+        self.socket.poll_space(cx).map(drop)
     }
 
     fn dropped(&self) -> u64 {

@@ -2,7 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use rustix::io::Errno;
 use wharf_sys::datagram;
@@ -47,6 +50,8 @@ pub(super) struct Socket {
     joins: AtomicUsize,
     /// What came last was long.
     long: AtomicBool,
+    /// Watches for space while somebody waits for it.
+    space: Mutex<Option<Watched<OwnedFd>>>,
 }
 
 impl Socket {
@@ -66,6 +71,7 @@ impl Socket {
             many: AtomicBool::new(many),
             joins: AtomicUsize::new(if joins { usize::MAX } else { 0 }),
             long: AtomicBool::new(false),
+            space: Mutex::new(None),
         })
     }
 
@@ -134,8 +140,24 @@ impl Socket {
         })
     }
 
-    /// Sends from the front of `batch` to `to` (or the connected peer) from `from`, if the kernel is
-    /// ready for it. An error is about the packet at the front.
+    /// Waits until what would have blocked can be tried again.
+    pub(super) fn poll_space(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        let watched = match space.take() {
+            Some(watched) => watched,
+            None => readiness::space(self.fd.get_ref())?,
+        };
+        match watched.poll_write_ready(cx) {
+            Poll::Ready(found) => Poll::Ready(found.map(drop)),
+            Poll::Pending => {
+                *space = Some(watched);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Sends from the front of `batch` to `to` (or the connected peer) from `from`; `WouldBlock` if
+    /// the send buffer is full. An error is about the packet at the front.
     pub(super) fn send(
         &self,
         batch: &Batch,

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::{SockAddr, Socket};
@@ -93,6 +94,10 @@ impl Datagrams for Peers {
                 sent => sent.map(|_| Sent::ONE),
             }
         })
+    }
+
+    fn poll_space(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_write_ready(cx).map(drop)
     }
 
     fn dropped(&self) -> u64 {
