@@ -1,8 +1,8 @@
-//! A file that is read in the blocking pool, a chunk at a time, or moved into a pipe where that
-//! needs no disk.
+//! A file that is read a chunk at a time, or moved into a pipe: on the spot where that needs no disk,
+//! and in the blocking pool where it does.
 //!
-//! No file is ever unready, so that a slow disk would stop the event loop: what is not in memory is
-//! read beside it. What is in memory (`RWF_NOWAIT` of preadv2(2) tells) is spliced on the spot.
+//! No file is ever unready, so that a slow disk would stop the event loop: what is not in memory
+//! (`RWF_NOWAIT` of preadv2(2) tells) is read beside it.
 //! Not here: writing (`behind`), files that grow (`follow`).
 
 use std::fs::File;
@@ -46,6 +46,10 @@ impl Ahead {
         if self.given == self.chunk.len() {
             let mut chunk = std::mem::take(&mut self.chunk);
             self.given = 0;
+            if self.reading.is_none() && read_now(&self.file, &mut chunk) {
+                self.chunk = chunk;
+                return Poll::Ready(Ok(&self.chunk));
+            }
             let file = &self.file;
             let reading = self.reading.get_or_insert_with(|| {
                 let file = file.clone();
@@ -75,11 +79,32 @@ fn read(mut file: &File, chunk: &mut Vec<u8>) -> io::Result<()> {
             read => break read?,
         }
     };
+    keep(chunk, len);
+    Ok(())
+}
+
+/// The same, if it needs no disk: a thread would cost more than the copy. What cannot tell whether it
+/// does (a device, some file systems) is an error of the kernel's, and so is what is not in memory.
+fn read_now(file: &File, chunk: &mut Vec<u8>) -> bool {
+    chunk.resize(CHUNK, 0);
+    let mut space = [IoSliceMut::new(chunk)];
+    let now = rustix::io::ReadWriteFlags::NOWAIT;
+    let len = rustix::io::preadv2(file, &mut space, HERE, now);
+    if let Ok(len) = len {
+        keep(chunk, len);
+    }
+    len.is_ok()
+}
+
+/// Minus one: where the file stands, which moves on.
+const HERE: u64 = u64::MAX;
+
+/// Keeps what was read, and no memory at the end.
+fn keep(chunk: &mut Vec<u8>, len: usize) {
     chunk.truncate(len);
     if len == 0 {
         *chunk = Vec::new();
     }
-    Ok(())
 }
 
 impl AsyncRead for Ahead {
