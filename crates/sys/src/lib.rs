@@ -21,6 +21,7 @@ mod message;
 
 pub mod account;
 pub mod argument;
+pub mod cached;
 pub mod datagram;
 pub mod descriptor;
 pub mod interface;

@@ -1,18 +1,19 @@
 //! A file that is read a chunk at a time, or moved into a pipe: on the spot where that needs no disk,
 //! and in the blocking pool where it does.
 //!
-//! No file is ever unready, so that a slow disk would stop the event loop: what is not in memory
-//! (`RWF_NOWAIT` of preadv2(2) tells) is read beside it.
+//! No file is ever unready, so that a slow disk would stop the event loop: what is not in memory is
+//! read beside it.
 //! Not here: writing (`behind`), files that grow (`follow`).
 
 use std::fs::File;
-use std::io::{self, IoSliceMut, Read};
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::JoinHandle;
+use wharf_sys::cached;
 use wharf_sys::splice::Pipe;
 
 use crate::socket::lend::Fill;
@@ -87,17 +88,12 @@ fn read(mut file: &File, chunk: &mut Vec<u8>) -> io::Result<()> {
 /// does (a device, some file systems) is an error of the kernel's, and so is what is not in memory.
 fn read_now(file: &File, chunk: &mut Vec<u8>) -> bool {
     chunk.resize(CHUNK, 0);
-    let mut space = [IoSliceMut::new(chunk)];
-    let now = rustix::io::ReadWriteFlags::NOWAIT;
-    let len = rustix::io::preadv2(file, &mut space, HERE, now);
+    let len = cached::read(file, chunk);
     if let Ok(len) = len {
         keep(chunk, len);
     }
     len.is_ok()
 }
-
-/// Minus one: where the file stands, which moves on.
-const HERE: u64 = u64::MAX;
 
 /// Keeps what was read, and no memory at the end.
 fn keep(chunk: &mut Vec<u8>, len: usize) {
@@ -135,14 +131,8 @@ impl Ahead {
         let Ok(here) = rustix::fs::tell(&*self.file) else {
             return false;
         };
-        let probe = |at: u64| {
-            let mut octet = [0];
-            let mut space = [IoSliceMut::new(&mut octet)];
-            let now = rustix::io::ReadWriteFlags::NOWAIT;
-            // At the end it is read as well, and then there is nothing to wait for.
-            rustix::io::preadv2(&*self.file, &mut space, at, now).is_ok()
-        };
-        probe(here) && probe(here + len.saturating_sub(1) as u64)
+        let last = here + len.saturating_sub(1) as u64;
+        cached::has(&*self.file, here) && cached::has(&*self.file, last)
     }
 }
 

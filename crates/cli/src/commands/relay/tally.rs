@@ -8,15 +8,22 @@ use wharf::relay::{Cause, Counters, Outcome};
 
 use crate::terminal::event::Totals;
 
+/// So many parts, which connections go to in turn: workers seldom wait for one another then.
+const PARTS: u64 = 16;
+
+/// A part that was emptied keeps room for so many.
+const ROOM: usize = 64;
+
 /// Counts connections; those that are open count themselves.
 #[derive(Debug)]
 pub struct Tally {
     since: Instant,
-    inner: Mutex<Inner>,
+    parts: [Mutex<Part>; PARTS as usize],
 }
 
+/// The connections of one part.
 #[derive(Debug, Default)]
-struct Inner {
+struct Part {
     /// What has ended.
     ended: Totals,
     open: HashMap<u64, Arc<Counters>>,
@@ -29,24 +36,27 @@ impl Tally {
     pub fn new() -> Tally {
         Tally {
             since: Instant::now(),
-            inner: Mutex::default(),
+            parts: Default::default(),
         }
     }
 
     /// A connection was opened; `size` is how many octets will come from one side.
     pub fn opened(&self, id: u64, counters: &Arc<Counters>, size: Option<u64>) {
-        self.with(|inner| {
-            inner.ended.connections += 1;
-            inner.open.insert(id, counters.clone());
-            inner.expected = inner.expected.or(size);
+        self.with(id, |part| {
+            part.ended.connections += 1;
+            part.open.insert(id, counters.clone());
+            part.expected = part.expected.or(size);
         });
     }
 
     /// A connection ended.
     pub fn closed(&self, id: u64, outcome: &Outcome) {
-        self.with(|inner| {
-            inner.open.remove(&id);
-            let sums = &mut inner.ended;
+        self.with(id, |part| {
+            part.open.remove(&id);
+            if part.open.is_empty() {
+                part.open.shrink_to(ROOM);
+            }
+            let sums = &mut part.ended;
             sums.there += outcome.there.octets;
             sums.back += outcome.back.octets;
             sums.dropped += outcome.there.dropped + outcome.back.dropped;
@@ -57,38 +67,53 @@ impl Tally {
 
     /// A connection could not be opened.
     pub fn failed(&self) {
-        self.with(|inner| inner.ended.failed += 1);
+        self.with(0, |part| part.ended.failed += 1);
     }
 
     /// A peer was turned away.
     pub fn refused(&self) {
-        self.with(|inner| inner.ended.refused += 1);
+        self.with(0, |part| part.ended.refused += 1);
     }
 
     /// How many octets will come, where that is known.
     pub fn expected(&self) -> Option<u64> {
-        self.with(|inner| inner.expected)
+        (0..PARTS).find_map(|id| self.with(id, |part| part.expected))
     }
 
     /// What was moved up to now.
     pub fn totals(&self) -> Totals {
-        let mut totals = self.with(|inner| {
-            let mut totals = inner.ended.clone();
-            totals.open = inner.open.len() as u64;
-            for counters in inner.open.values() {
-                totals.there += counters.there.octets();
-                totals.back += counters.back.octets();
-                totals.dropped += counters.there.dropped() + counters.back.dropped();
-            }
-            totals
-        });
+        let mut totals = Totals::default();
+        for id in 0..PARTS {
+            self.with(id, |part| part.add_to(&mut totals));
+        }
         totals.elapsed = self.since.elapsed();
         totals
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+    /// Changes the part of the connection `id`.
+    fn with<T>(&self, id: u64, change: impl FnOnce(&mut Part) -> T) -> T {
+        let part = &self.parts[(id % PARTS) as usize];
         // Counters are whole numbers: a panic elsewhere leaves nothing half done.
-        change(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut part.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Part {
+    fn add_to(&self, totals: &mut Totals) {
+        totals.connections += self.ended.connections;
+        totals.open += self.open.len() as u64;
+        totals.failed += self.ended.failed;
+        totals.refused += self.ended.refused;
+        totals.lost += self.ended.lost;
+        totals.cut += self.ended.cut;
+        totals.there += self.ended.there;
+        totals.back += self.ended.back;
+        totals.dropped += self.ended.dropped;
+        for counters in self.open.values() {
+            totals.there += counters.there.octets();
+            totals.back += counters.back.octets();
+            totals.dropped += counters.there.dropped() + counters.back.dropped();
+        }
     }
 }
 
