@@ -4,7 +4,7 @@
 //! is there into a pipe (`splice`).
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Reads from where the file stands, which moves on, as far as that needs no disk; 0 is the end.
 ///
@@ -21,12 +21,15 @@ pub fn read(fd: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
 /// Whether the octet at this offset is in memory. At the end of a file there is nothing to wait for,
 /// so that this is true there, too.
 pub fn has(fd: impl AsFd, offset: u64) -> bool {
-    let found: io::Result<usize> = (|| linux_only!({ at(fd.as_fd(), &mut [0], offset) }))();
-    found.is_ok()
+    probe(fd.as_fd(), offset).is_ok()
+}
+
+fn probe(fd: BorrowedFd<'_>, offset: u64) -> io::Result<usize> {
+    linux_only!({ at(fd, &mut [0], offset) })
 }
 
 #[cfg(target_os = "linux")]
-fn at(fd: std::os::fd::BorrowedFd<'_>, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+fn at(fd: BorrowedFd<'_>, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     use rustix::io::ReadWriteFlags;
     let mut space = [io::IoSliceMut::new(buf)];
     Ok(rustix::io::preadv2(
