@@ -28,7 +28,7 @@ pub mod resolve;
 mod retry;
 pub mod scheme;
 pub mod settings;
-mod spare;
+pub mod spare;
 pub mod stack;
 mod template;
 pub mod units;

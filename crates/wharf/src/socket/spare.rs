@@ -1,8 +1,8 @@
-//! Buffers of batches that nobody needs at the moment, of this thread.
+//! Buffers that nobody needs at the moment, of this thread.
 //!
 //! A direction gives its buffer back each time that its source has nothing, often thousands of times a
 //! second; the allocator would give the memory to the kernel and take it back as often.
-//! Not here: when a batch needs a buffer (`packets.rs`).
+//! Not here: when a buffer is needed (`packets.rs`, `security/tls/ahead.rs`).
 
 use std::cell::RefCell;
 
@@ -26,7 +26,7 @@ thread_local! {
 }
 
 /// A buffer of at least `len` octets, or one without memory; the octets in it mean nothing.
-pub(super) fn take(len: usize) -> Vec<u8> {
+pub fn take(len: usize) -> Vec<u8> {
     let found = SPARE.try_with(|spare| {
         let mut spare = spare.try_borrow_mut().ok()?;
         // A few octets shall not hold a buffer that others can fill.
@@ -40,7 +40,7 @@ pub(super) fn take(len: usize) -> Vec<u8> {
 }
 
 /// Keeps a buffer, if there is place for it.
-pub(super) fn give(buffer: Vec<u8>) {
+pub fn give(buffer: Vec<u8>) {
     // A thread that ends keeps nothing.
     let _ = SPARE.try_with(|spare| {
         let Ok(mut spare) = spare.try_borrow_mut() else {

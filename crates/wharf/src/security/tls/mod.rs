@@ -6,6 +6,7 @@
 //! PSK, renegotiation and early data are not supported.
 //! Here: the scheme, and how a handshake is run. Each of the other files is one concern of it.
 
+mod ahead;
 mod certificate;
 mod client;
 mod error;

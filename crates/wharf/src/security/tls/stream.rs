@@ -13,6 +13,7 @@ use bytes::BufMut;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
+use super::ahead::Ahead;
 use super::error::{Scene, engine, explain};
 use super::options::Trust;
 use super::verify::Shown;
@@ -32,6 +33,7 @@ const TOGETHER: usize = 2048;
 pub(super) struct Below {
     stream: Box<dyn Stream>,
     handshake: Option<Handshake>,
+    ahead: Ahead,
 }
 
 /// What matters only until the handshake is over.
@@ -48,6 +50,7 @@ impl Below {
         Below {
             stream,
             handshake: Some(Handshake::default()),
+            ahead: Ahead::default(),
         }
     }
 
@@ -80,11 +83,11 @@ impl AsyncRead for Below {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let Some(handshake) = &mut this.handshake else {
+            return this.ahead.poll_read(cx, this.stream.as_mut(), buf);
+        };
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-        let Some(handshake) = &mut this.handshake else {
-            return Poll::Ready(Ok(()));
-        };
         let arrived = buf.filled().get(before..).unwrap_or_default();
         let more = REMEMBERED.saturating_sub(handshake.begins.len());
         handshake.begins.extend(arrived.iter().take(more));
