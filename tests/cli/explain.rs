@@ -116,3 +116,25 @@ fn every_scheme_is_listed_and_told_of() {
             .stdout_has("RFC 9293");
     }
 }
+
+#[test]
+fn the_ways_in_which_data_moves_are_named() {
+    let explained = |words: &[&str]| wharf(words).run().code(0).text().to_owned();
+    let bulk = "bulk moves inside the kernel (splice)";
+    assert!(explained(&["explain", ":80", "tcp://h:1"]).contains(bulk));
+    // A layer that changes octets has to see them.
+    let tls = explained(&["explain", ":80", "tls://h:1"]);
+    assert!(!tls.contains(bulk) && tls.contains("copied"), "{tls}");
+    let portable = explained(&["--without", "splice", "explain", ":80", "tcp://h:1"]);
+    assert!(!portable.contains(bulk), "{portable}");
+    let udp = ["explain", "udp-listen://:53", "udp://h:53"];
+    assert!(explained(&udp).contains("in batches (mmsg), and equal ones as one (offload)"));
+    let told = json(&["--without", "all", "explain", "--json", ":80", "tcp://h:1"]);
+    assert_eq!(told["run"]["fast_paths"], serde_json::json!([]));
+}
+
+#[test]
+fn a_way_that_does_not_exist_is_refused_with_those_that_do() {
+    let output = wharf(["--without", "sockmap", ":80", "tcp://h:1"]).run();
+    output.code(2).stderr_has("splice, mmsg, offload, all");
+}
