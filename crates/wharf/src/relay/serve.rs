@@ -302,6 +302,9 @@ impl Server {
         if self.tide.ebbs(self.tasks.len()) {
             wharf_sys::process::trim_memory();
         }
+        if self.tasks.is_empty() {
+            super::splice::close_idle();
+        }
         match ended {
             Ok(Ok(outcome)) => self.summary.add(&outcome),
             Ok(Err(_)) => self.summary.failed += 1,
