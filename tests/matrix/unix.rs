@@ -120,6 +120,9 @@ fn unixgram_listen(folder: &Path) -> Ready {
 }
 
 /// Datagrams to a peer whose name is known later, or to the one that it is connected to.
+///
+/// It is not connected to the former: a send to a connected peer that has closed by now empties our
+/// own queue too (`unix_dgram_disconnected`), and what was given before it closed would be gone.
 struct Unixgram {
     socket: UnixDatagram,
     peer: Option<oneshot::Receiver<SocketName>>,
@@ -134,7 +137,9 @@ impl Datagrams for Unixgram {
                 };
                 let name = [&[0], name.as_slice()].concat();
                 let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&name);
-                SockRef::from(&self.socket).connect(&SockAddr::unix(name)?)?;
+                let name = SockAddr::unix(name)?;
+                let send = || SockRef::from(&self.socket).send_to(data, &name).map(drop);
+                return self.socket.async_io(Interest::WRITABLE, send).await;
             }
             self.socket.send(data).await.map(drop)
         })
