@@ -459,6 +459,8 @@ impl Direction {
                 _ => Err(io::ErrorKind::InvalidInput.into()),
             };
             match drained {
+                // What takes nothing and says so would be asked for ever.
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Ok(octets) => {
                     if flight.left(octets) {
                         self.kept.flight = None;

@@ -99,14 +99,7 @@ impl Fill for Descriptor {
         pipe: &Pipe,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
-            match guard.try_io(|fd| pipe.fill(fd.get_ref(), most)) {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(result) => return Poll::Ready(result),
-                Err(_would_block) => {}
-            }
-        }
+        self.fd.poll_read_with(cx, |fd| pipe.fill(fd, most))
     }
 }
 
@@ -117,14 +110,7 @@ impl Drain for Descriptor {
         pipe: &Pipe,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
-            match guard.try_io(|fd| pipe.drain(fd.get_ref(), most)) {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(result) => return Poll::Ready(result),
-                Err(_would_block) => {}
-            }
-        }
+        self.fd.poll_write_with(cx, |fd| pipe.drain(fd, most))
     }
 }
 
@@ -134,23 +120,13 @@ impl AsyncRead for Descriptor {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        loop {
-            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
-            let space = buf.initialize_unfilled();
-            let read = guard.try_io(|fd| {
-                self.manner.ask(fd.get_ref(), sys::Interest::Read)?;
-                Ok(rustix::io::read(fd.get_ref().as_fd(), space)?)
-            });
-            match read {
-                Ok(Ok(n)) => {
-                    buf.advance(n);
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(Err(error)) => return Poll::Ready(Err(error)),
-                Err(_would_block) => {}
-            }
-        }
+        let space = buf.initialize_unfilled();
+        let n = ready!(self.fd.poll_read_with(cx, |fd| {
+            self.manner.ask(fd, sys::Interest::Read)?;
+            Ok(rustix::io::read(fd.as_fd(), &mut *space)?)
+        }))?;
+        buf.advance(n);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -164,18 +140,10 @@ impl AsyncWrite for Descriptor {
             Manner::Flag => data,
             Manner::Asking => data.get(..ASKED_WRITE).unwrap_or(data),
         };
-        loop {
-            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
-            let written = guard.try_io(|fd| {
-                self.manner.ask(fd.get_ref(), sys::Interest::Write)?;
-                Ok(rustix::io::write(fd.get_ref().as_fd(), data)?)
-            });
-            match written {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(result) => return Poll::Ready(result),
-                Err(_would_block) => {}
-            }
-        }
+        self.fd.poll_write_with(cx, |fd| {
+            self.manner.ask(fd, sys::Interest::Write)?;
+            Ok(rustix::io::write(fd.as_fd(), data)?)
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -121,19 +121,13 @@ impl StreamSocket {
         cx: &mut Context<'_>,
         mut send: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.fd.poll_write_ready(cx))?;
-            match guard.try_io(|fd| send(fd.get_ref().as_fd())) {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                // A reset that comes after the peer's FIN is told as a broken pipe (tcp(7)); what we
-                // sent did not arrive all the same.
-                Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                    return Poll::Ready(Err(Errno::CONNRESET.into()));
-                }
-                Ok(result) => return Poll::Ready(result),
-                Err(_would_block) => {}
-            }
-        }
+        let sent = ready!(self.fd.poll_write_with(cx, |fd| send(fd.as_fd())));
+        Poll::Ready(sent.map_err(|error| match error.kind() {
+            // A reset that comes after the peer's FIN is told as a broken pipe (tcp(7)); what we
+            // sent did not arrive all the same.
+            io::ErrorKind::BrokenPipe => Errno::CONNRESET.into(),
+            _ => error,
+        }))
     }
 }
 
@@ -211,14 +205,7 @@ impl Fill for StreamSocket {
         pipe: &Pipe,
         most: usize,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let mut guard = ready!(self.fd.poll_read_ready(cx))?;
-            match guard.try_io(|fd| pipe.fill(fd.get_ref(), most)) {
-                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(result) => return Poll::Ready(result),
-                Err(_would_block) => {}
-            }
-        }
+        self.fd.poll_read_with(cx, |fd| pipe.fill(fd, most))
     }
 }
 
