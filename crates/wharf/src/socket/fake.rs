@@ -28,7 +28,7 @@ use crate::testing::memory;
 /// Every shape of address.
 pub static CATALOG: Catalog = Catalog {
     schemes: &[
-        &HTTP, &ASKS, &LINES, &LEN16, &TLS, &DTLS, &TCP, &UDP, &UNIX, &SOCKS, &NETNS, &STDIO,
+        &HTTP, &FTP, &ASKS, &LINES, &LEN16, &TLS, &DTLS, &TCP, &UDP, &UNIX, &SOCKS, &NETNS, &STDIO,
         &FILE, &FD, &EXEC, &PTY, &ECHO,
     ],
     shorthands: &[Shorthand {
@@ -76,6 +76,24 @@ static HTTP: Scheme = Scheme {
     ]],
     example: "http://example.com/",
     build: Build::Wrap(|parts| wrap("http", parts)),
+    ..BASE
+};
+
+/// It goes over to TLS by itself.
+static FTP: Scheme = Scheme {
+    name: "ftp",
+    layer: Layer::Application,
+    shape: Shape::Authority {
+        port: PortRule::Default(21),
+    },
+    stands_on: OVER_TCP,
+    uses: &["tls"],
+    options: &[&[OptionSpec::flag("keepalive", "")]],
+    example: "ftp://example.com",
+    build: Build::Wrap(|parts| {
+        let tls = parts.used("tls");
+        Ok(Box::new(Upgrades(tls)))
+    }),
     ..BASE
 };
 
@@ -338,6 +356,19 @@ impl Wrap for FakeWrap {
     fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         self.say(cx, &format!("wrap as {:?}", self.role));
         Box::pin(async { Ok(lower) })
+    }
+}
+
+struct Upgrades(Option<Arc<dyn Wrap>>);
+
+impl Wrap for Upgrades {
+    fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
+        cx.say(Level::Info, "ftp: AUTH TLS");
+        Box::pin(async move {
+            let Some(tls) = &self.0 else { return Ok(lower) };
+            tls.prepare(cx).await?;
+            tls.wrap(lower, cx).await
+        })
     }
 }
 

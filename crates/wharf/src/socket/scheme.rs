@@ -11,7 +11,7 @@ use super::error::Result;
 use super::net::Net;
 use super::options::OptionSpec;
 use super::settings::Settings;
-use super::stack::{Ground, Wrap};
+use super::stack::{Ground, Used, Wrap};
 use super::{Address, Role};
 
 /// The layer of the network on which a scheme lives, lowest last.
@@ -179,6 +179,8 @@ pub struct Parts<'a> {
     pub settings: &'a Settings,
     /// The role that this layer plays.
     pub role: Role,
+    /// The layers that its scheme [uses](Scheme::uses), with their own options.
+    pub used: &'a [Used],
 }
 
 /// Makes a ground of its part of an address.
@@ -217,7 +219,8 @@ pub struct Scheme {
     pub gives: ChannelKind,
     /// Whether the URL path and query belong to it (the top layer owns the path).
     pub owns_path: bool,
-    /// Schemes whose options it accepts because it opens such layers itself.
+    /// Schemes whose options it accepts because it puts such layers up by itself
+    /// ([`Parts::used`]): a protocol that goes over to TLS in the middle.
     pub uses: &'static [&'static str],
     /// The privilege that it needs, in words, if it needs one.
     pub privilege: Option<&'static str>,

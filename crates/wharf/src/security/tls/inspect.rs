@@ -81,6 +81,7 @@ pub async fn inspect(endpoint: &Endpoint, env: &Env) -> Result<Inspection> {
             address: endpoint.address(),
             settings: &layer.settings,
             role: layer.role,
+            used: &[],
         })?;
         if options.role == Role::Server {
             return Err(Error::usage("only a server has certificates to look at"));

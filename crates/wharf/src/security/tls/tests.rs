@@ -102,6 +102,7 @@ fn layer(address: &str) -> Result<Box<dyn Wrap>> {
         address: endpoint.address(),
         settings: &layer.settings,
         role: layer.role,
+        used: &[],
     })
 }
 

@@ -161,12 +161,16 @@ impl Address {
         }
     }
 
-    /// What an option is declared to be, by the first layer that knows its name.
+    /// What an option is declared to be, by the first layer that knows its name, or by one that such a
+    /// layer uses.
     fn kind_of(&self, option: &Given) -> Option<OptionKind> {
-        self.layers
-            .iter()
-            .find_map(|layer| layer.spec(&option.name))
-            .map(|spec| spec.kind)
+        let standing = self.layers.iter().copied();
+        let used = self.layers.iter().flat_map(|layer| layer.uses);
+        let used = used.filter_map(|name| self.catalog.scheme(name));
+        let spec = standing
+            .chain(used)
+            .find_map(|layer| layer.spec(&option.name));
+        spec.map(|spec| spec.kind)
     }
 }
 

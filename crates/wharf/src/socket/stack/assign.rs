@@ -2,7 +2,7 @@
 //!
 //! Options are one flat list in an address; each layer takes those that it declares. What no layer
 //! declares is an error with the nearest name; what two declare is an error that says how to name
-//! the layer.
+//! the layer. What a layer of the stack declares goes before what one only uses ([`Scheme::uses`]).
 
 use super::GENERAL;
 use crate::socket::address::{Address, Role};
@@ -14,8 +14,17 @@ use crate::socket::units::nearest;
 
 /// What each layer is told, top first, and what the stack itself sees to.
 pub(super) struct Assigned {
-    pub(super) layers: Vec<(Role, Settings)>,
+    pub(super) layers: Vec<Own>,
     pub(super) general: Settings,
+}
+
+/// What one layer is told.
+#[derive(Clone)]
+pub(super) struct Own {
+    pub(super) role: Role,
+    pub(super) settings: Settings,
+    /// For each scheme that it uses, in that order.
+    pub(super) used: Vec<(&'static Scheme, Settings)>,
 }
 
 /// Who takes an option.
@@ -23,6 +32,8 @@ pub(super) struct Assigned {
 enum Taker {
     Stack,
     Layer(usize),
+    /// The layer of this number, for the scheme of that number among those that it uses.
+    Used(usize, usize),
 }
 
 /// Gives each layer its options, and the stack its own.
@@ -40,15 +51,19 @@ pub(super) fn distribute(address: &Address) -> Result<Assigned> {
         taken.push((given, taker, spec, value));
     }
     let mut assigned = Assigned {
-        layers: vec![(address.role(), Settings::default()); address.layers().len()],
+        layers: address
+            .layers()
+            .iter()
+            .map(|layer| Own::of(layer, address))
+            .collect(),
         general: Settings::default(),
     };
     // The role of a layer decides which of its other options mean something.
     for (_, taker, spec, value) in &taken {
         if let (Taker::Layer(n), "role", Value::Text(role)) = (taker, spec.name, value)
-            && let Some((own, _)) = assigned.layers.get_mut(*n)
+            && let Some(own) = assigned.layers.get_mut(*n)
         {
-            *own = match role.as_str() {
+            own.role = match role.as_str() {
                 "server" => Role::Server,
                 _ => Role::Client,
             };
@@ -59,24 +74,53 @@ pub(super) fn distribute(address: &Address) -> Result<Assigned> {
         let (role, settings) = match taker {
             Taker::Stack => (address.role(), &mut assigned.general),
             Taker::Layer(n) => match assigned.layers.get_mut(n) {
-                Some((role, settings)) => (*role, settings),
+                Some(own) => (own.role, &mut own.settings),
                 None => continue,
             },
+            Taker::Used(n, k) => {
+                let own = assigned.layers.get_mut(n);
+                match own.and_then(|own| Some((own.role, own.used.get_mut(k)?))) {
+                    Some((role, (_, settings))) => (role, settings),
+                    None => continue,
+                }
+            }
         };
         if !spec.roles.has(role) {
             return Err(point(unfit(spec, role)));
         }
         settings.give(spec, value).map_err(point)?;
     }
-    for ((role, settings), scheme) in assigned.layers.iter_mut().zip(address.layers()) {
-        for spec in scheme.specs().filter(|spec| spec.roles.has(*role)) {
-            settings.fill(spec)?;
+    for (own, scheme) in assigned.layers.iter_mut().zip(address.layers()) {
+        let role = own.role;
+        let all = std::iter::once((*scheme, &mut own.settings));
+        let used = own.used.iter_mut().map(|(scheme, told)| (*scheme, told));
+        for (scheme, settings) in all.chain(used) {
+            for spec in scheme.specs().filter(|spec| spec.roles.has(role)) {
+                settings.fill(spec)?;
+            }
         }
     }
     for spec in GENERAL.iter().filter(|spec| spec.roles.has(address.role())) {
         assigned.general.fill(spec)?;
     }
     Ok(assigned)
+}
+
+impl Own {
+    fn of(layer: &Scheme, address: &Address) -> Own {
+        let used = used_by(layer, address).map(|scheme| (scheme, Settings::default()));
+        Own {
+            role: address.role(),
+            settings: Settings::default(),
+            used: used.collect(),
+        }
+    }
+}
+
+/// The schemes that a layer uses, as the catalog has them.
+fn used_by(layer: &Scheme, address: &Address) -> impl Iterator<Item = &'static Scheme> {
+    let catalog = address.catalog();
+    layer.uses.iter().filter_map(|name| catalog.scheme(name))
 }
 
 /// An error in a nested address points into it already.
@@ -102,6 +146,9 @@ fn unfit(spec: &OptionSpec, role: Role) -> Error {
 /// Finds the one layer that takes an option.
 fn taker(address: &Address, given: &Given) -> Result<(Taker, &'static OptionSpec)> {
     let name = given.name.as_str();
+    if let Some(used) = taken_by_used(address, given) {
+        return Ok(used);
+    }
     let meant = meant_layers(address, given)?;
     let takers: Vec<(usize, &'static OptionSpec)> = meant
         .iter()
@@ -128,6 +175,25 @@ fn taker(address: &Address, given: &Given) -> Result<(Taker, &'static OptionSpec
         .flat_map(|(_, scheme)| scheme.specs())
         .chain(general);
     Err(unknown(address, given, &meant, known))
+}
+
+/// The scheme that a layer uses and that takes an option which no layer of the stack takes.
+fn taken_by_used(address: &Address, given: &Given) -> Option<(Taker, &'static OptionSpec)> {
+    let layers = || address.layers().iter().enumerate();
+    let named = |scheme: &Scheme| match &given.layer {
+        Some((layer, _)) => scheme.name == layer || scheme.aliases.contains(&layer.as_str()),
+        None => true,
+    };
+    if layers().any(|(_, layer)| named(layer) && layer.spec(&given.name).is_some()) {
+        return None;
+    }
+    layers().find_map(|(n, layer)| {
+        let mut used = used_by(layer, address).enumerate();
+        used.find_map(|(k, scheme)| {
+            let spec = scheme.spec(&given.name).filter(|_| named(scheme))?;
+            Some((Taker::Used(n, k), spec))
+        })
+    })
 }
 
 /// The layers that may take an option: all, or the one that is named before its dot.

@@ -10,6 +10,7 @@ mod layer;
 mod place;
 #[cfg(test)]
 mod tests;
+mod used;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,10 +29,11 @@ use super::net::Net;
 use super::options::{OptionKind, OptionSpec};
 use super::scheme::{Build, Parts, Scheme, StandsOn};
 use super::settings::Settings;
-use assign::Assigned;
+use assign::{Assigned, Own};
 
 pub use layer::{Answer, Ground, Wrap};
 pub use place::PLACE;
+pub use used::Used;
 
 /// One layer with its settings.
 #[derive(Debug)]
@@ -44,6 +46,8 @@ pub struct Layer {
     pub role: Role,
     /// Its options.
     pub settings: Settings,
+    /// The layers that it puts up by itself when its protocol says so.
+    pub used: Vec<Used>,
 }
 
 enum Bottom {
@@ -98,18 +102,21 @@ impl Stack {
             layers: assigned,
             general,
         } = assign::distribute(address)?;
-        let layers: Vec<Layer> = address
-            .layers()
-            .iter()
-            .zip(assigned)
-            .enumerate()
-            .map(|(n, (scheme, (role, settings)))| Layer {
+        let mut layers = Vec::with_capacity(assigned.len());
+        for (n, (scheme, own)) in address.layers().iter().zip(assigned).enumerate() {
+            let Own {
+                role,
+                settings,
+                used,
+            } = own;
+            layers.push(Layer {
                 scheme,
                 implied: n >= address.typed_layers(),
                 role,
                 settings,
-            })
-            .collect();
+                used: used::build(used, address, role)?,
+            });
+        }
         let mut bottom = None;
         let mut wraps = Vec::new();
         let mut via = None;
@@ -118,12 +125,14 @@ impl Stack {
                 scheme,
                 settings,
                 role,
+                used,
                 ..
             } = layer;
             let parts = Parts {
                 address,
                 settings,
                 role: *role,
+                used,
             };
             if let Some(net) = place::net(settings, address)? {
                 via = Some(net);

@@ -64,6 +64,46 @@ async fn an_accepted_peer_is_served_from_the_ground_up() {
     );
 }
 
+#[tokio::test]
+async fn a_layer_that_is_used_is_put_up_by_its_user_alone() {
+    let (env, sayings) = env();
+    let stack = stack("ftp://h#sni=example.com,ftp.keepalive,tls.alpn=ftp");
+    stack.connect(cx(&env)).await.unwrap();
+    let said = sayings.take();
+    let wanted = [
+        "ground: connect",
+        "ftp: AUTH TLS",
+        "tls: prepare",
+        "tls: wrap as Client",
+    ];
+    assert_eq!(said, wanted);
+    let ftp = &stack.layers()[0];
+    assert_eq!(ftp.settings.switch("keepalive"), Some(true));
+    let [tls] = &ftp.used[..] else {
+        panic!("{:?}", ftp.used)
+    };
+    assert_eq!(tls.scheme.name, "tls");
+    assert_eq!(tls.settings.text("sni"), Some("example.com"));
+}
+
+/// What stands in the stack takes its options, and a secret of what is used is one.
+#[test]
+fn options_go_to_what_stands_before_what_is_used() {
+    let stack = stack("ftp+tls://h#sni=example.com");
+    assert_eq!(stack.layers()[1].settings.text("sni"), Some("example.com"));
+    assert_eq!(stack.layers()[0].used[0].settings.text("sni"), None);
+    let address = Address::parse("ftp://h#passphrase=open", &CATALOG).unwrap();
+    assert_eq!(address.to_string(), "ftp://h#passphrase=***");
+    let text = "ftp://h#cert=/x";
+    let error = Stack::build(&Address::parse(text, &CATALOG).unwrap()).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("cert is for a side that listens"),
+        "{error}"
+    );
+}
+
 /// The peer is answered once the other side is open; only then do upper layers talk to it.
 #[tokio::test]
 async fn layers_above_one_that_asks_wait_for_its_answer() {

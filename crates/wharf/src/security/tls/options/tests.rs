@@ -11,6 +11,7 @@ fn options(address: &str) -> Result<Options> {
         address: endpoint.address(),
         settings: &layer.settings,
         role: layer.role,
+        used: &[],
     })
 }
 

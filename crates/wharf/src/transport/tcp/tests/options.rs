@@ -52,6 +52,7 @@ fn ground(address: &str) -> tcp::Endpoint {
         address: endpoint.address(),
         settings: &layer.settings,
         role: layer.role,
+        used: &[],
     })
     .unwrap()
 }
