@@ -4,11 +4,16 @@
 //! (`tcp://{target}`), and the log. One table names them all.
 //! Not here: who fills them in (each endpoint).
 
+mod http;
+
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::units::percent_encode;
+
+pub use http::HttpFacts;
 
 /// The name of one end of a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +125,8 @@ pub struct Info {
     pub credentials: Option<Credentials>,
     /// What TLS agreed on.
     pub tls: Option<TlsFacts>,
+    /// The request of a peer, or the response that we got.
+    pub http: Option<Box<HttpFacts>>,
     /// How many octets will come, where that is known beforehand.
     pub size: Option<u64>,
     /// The process that was started.
@@ -138,7 +145,7 @@ impl Info {
     }
 
     /// The names that [`variable`](Info::variable) knows, each with what it is.
-    pub const VARIABLES: [(&'static str, &'static str); 16] = [
+    pub const VARIABLES: [(&'static str, &'static str); 22] = [
         ("target", "where the peer wants to go, HOST:PORT"),
         ("target.host", "its host"),
         ("target.port", "its port"),
@@ -155,6 +162,12 @@ impl Info {
         ("tls.alpn", "the protocol agreed by ALPN"),
         ("tls.fingerprint", "SHA-256 of the peer's certificate"),
         ("tls.subject", "the subject of the peer's certificate"),
+        ("http.method", "the method of the request"),
+        ("http.path", "its path, as sent"),
+        ("http.query", "its query, as sent"),
+        ("http.host", "the host that it asks for"),
+        ("http.version", "the version that it is made in"),
+        ("http.status", "the status of the response, where we asked"),
     ];
 
     /// The variable that `text` begins with, in its braces: `{peer.host}`.
@@ -192,20 +205,22 @@ impl Info {
                     _ => None,
                 }
             }
+            ("http", part) => self.http.as_ref()?.variable(part),
             _ => None,
         }
     }
 
     /// What an `exec:` child gets to know: `WHARF_PEER_HOST` and its like, one for each variable
-    /// that is known.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        Info::VARIABLES
-            .iter()
-            .filter_map(|(name, _)| {
-                let key = format!("WHARF_{}", name.replace('.', "_").to_uppercase());
-                Some((key, self.variable(name)?))
-            })
-            .collect()
+    /// that is known; and where the other side is a request, what RFC 3875 (CGI) says.
+    pub fn environment(&self) -> Vec<(String, OsString)> {
+        let ours = Info::VARIABLES.iter().filter_map(|(name, _)| {
+            let key = format!("WHARF_{}", name.replace('.', "_").to_uppercase());
+            Some((key, self.variable(name)?.into()))
+        });
+        // A response is no request.
+        let asked = self.http.as_ref().filter(|http| http.status.is_none());
+        let gateway = asked.map(|http| http::environment(self, http));
+        ours.chain(gateway.into_iter().flatten()).collect()
     }
 }
 

@@ -37,7 +37,10 @@ async fn both_sides_know_names_and_credentials() {
         assert_eq!(server.info.peer, Some(SocketName::Unix(ours_at.clone())));
         assert_eq!(server.info.credentials, Some(ours()));
         let variables = server.info.environment();
-        let pid = ("WHARF_PEER_PID".into(), std::process::id().to_string());
+        let pid = (
+            "WHARF_PEER_PID".into(),
+            std::process::id().to_string().into(),
+        );
         assert!(variables.contains(&pid), "{variables:?}");
 
         assert!(ours_at.exists());
