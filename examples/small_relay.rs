@@ -44,7 +44,8 @@ async fn serve(left: &str, right: &str) -> wharf::Result<()> {
 
 async fn join(incoming: Incoming, right: &Endpoint, env: &Env) -> wharf::Result<()> {
     // The peer is answered only when the other side is open, or told why it is not.
-    let asked = incoming.handshake().await?;
+    // One exchange, where the protocol has many of them in a connection.
+    let asked = incoming.handshake().await?.only().await?;
     let (near, far) = match right.connect(env, Some(&asked.info)).await {
         Ok(far) => (asked.reply(Ok(&far.info)).await?, far),
         Err(error) => {

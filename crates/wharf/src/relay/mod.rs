@@ -12,6 +12,7 @@ mod party;
 mod plan;
 mod report;
 mod serve;
+mod sessions;
 mod settle;
 mod silence;
 mod splice;

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::options::Options;
 use super::report::{Counters, Outcome, Side};
+use super::sessions;
 use super::tide::Tide;
 use super::watch::{Refusal, Watch};
 use crate::socket::channel::Channel;
@@ -27,6 +28,7 @@ use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::{Info, SocketName};
 use crate::socket::listener::{Asked, Incoming, Listener};
 use crate::socket::scheme::Reopen;
+use crate::socket::session::{Served, Session};
 
 /// What happens to a peer that comes when no more connections are allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,6 +108,22 @@ impl Summary {
         self.lost += outcome.lost();
         self.cut += u64::from(outcome.cause == super::report::Cause::Stopped);
     }
+
+    /// Counts what became of a peer.
+    pub(super) fn count(&mut self, ended: &Result<Ended>) {
+        match ended {
+            Ok(Ended::One(outcome)) => self.add(outcome),
+            Ok(Ended::Many(exchanges)) => {
+                self.connections += exchanges.connections;
+                self.failed += exchanges.failed;
+                self.there += exchanges.there;
+                self.back += exchanges.back;
+                self.lost += exchanges.lost;
+                self.cut += exchanges.cut;
+            }
+            Err(_) => self.failed += 1,
+        }
+    }
 }
 
 /// How long accepting pauses when descriptors or memory ran out.
@@ -143,16 +161,17 @@ pub async fn serve(
         env: env.clone(),
         options: options.clone(),
         watch,
+        once: options.once || only,
+        places,
         refused: AtomicU64::default(),
     };
     let mut server = Server {
         job: Arc::new(job),
-        places,
         tasks: JoinSet::new(),
         tide: Tide::default(),
         summary: Summary::default(),
     };
-    server.run(listener, other, options.once || only).await?;
+    server.run(listener, other).await?;
     server.summary.refused = server.job.refused.load(Ordering::Relaxed);
     Ok(server.summary)
 }
@@ -211,25 +230,28 @@ enum Other {
 }
 
 /// What the other side is for one peer.
-enum Partner {
+pub(super) enum Partner {
     Open(Endpoint),
     Peer(Box<Incoming>),
 }
 
 /// What every connection is done with.
-struct Job {
+pub(super) struct Job {
     listening: Side,
-    env: Env,
-    options: ServeOptions,
-    watch: Arc<dyn Watch>,
+    pub(super) env: Env,
+    pub(super) options: ServeOptions,
+    pub(super) watch: Arc<dyn Watch>,
+    /// Serves one peer and ends.
+    pub(super) once: bool,
+    /// Where there is room for connections.
+    pub(super) places: Arc<Semaphore>,
     /// Peers that were turned away.
     refused: AtomicU64,
 }
 
 struct Server {
     job: Arc<Job>,
-    places: Arc<Semaphore>,
-    tasks: JoinSet<Result<Outcome>>,
+    tasks: JoinSet<Result<Ended>>,
     /// How many of them there were.
     tide: Tide,
     summary: Summary,
@@ -237,14 +259,14 @@ struct Server {
 
 impl Server {
     /// Accepts until asked to stop, then waits for what is open.
-    async fn run(&mut self, mut listener: Listener, mut other: Other, once: bool) -> Result<()> {
+    async fn run(&mut self, mut listener: Listener, mut other: Other) -> Result<()> {
         let mut draining = self.job.env.shutdown.clone();
         let mut parked = None;
         loop {
             let next = tokio::select! {
                 biased;
                 () = draining.reached(Stage::Draining) => break,
-                next = accept(&mut listener, &mut parked, &self.places, &self.job) => next,
+                next = accept(&mut listener, &mut parked, &self.job) => next,
                 Some(ended) = self.tasks.join_next() => {
                     self.ended(ended);
                     continue;
@@ -261,22 +283,24 @@ impl Server {
                     peer = accept_one(second, &self.job) => Partner::Peer(Box::new(peer)),
                 },
             };
-            if once {
+            if self.job.once {
                 drop(listener);
                 drop(other);
                 let opening = self.job.clone().opening(incoming, partner);
-                let outcome = self.job.clone().connection(opening).await?;
+                let id = self.job.number();
+                let ended = self.job.clone().connection(id, opening).await?;
                 drop(place);
-                self.summary.add(&outcome);
-                self.summary.outcome = Some(outcome);
+                if let Ended::One(outcome) = ended {
+                    self.summary.add(&outcome);
+                    self.summary.outcome = Some(outcome);
+                }
                 return Ok(());
             }
             self.spawn(incoming, partner, place);
         }
         // Peers that the kernel has accepted for us would be reset by closing.
         if let Other::Opened(endpoint) = &other {
-            while let Some((incoming, place)) =
-                waiting(&mut listener, &mut parked, &self.places, &self.job).await
+            while let Some((incoming, place)) = waiting(&mut listener, &mut parked, &self.job).await
             {
                 self.spawn(incoming, Partner::Open(endpoint.clone()), place);
             }
@@ -293,12 +317,13 @@ impl Server {
 
     fn spawn(&mut self, incoming: Incoming, partner: Partner, place: OwnedSemaphorePermit) {
         let opening = self.job.clone().opening(incoming, partner);
-        let connection = self.job.clone().connection(opening);
+        let id = self.job.number();
+        let connection = self.job.clone().connection(id, opening);
         self.tasks.spawn(connection.inspect(move |_| drop(place)));
         self.tide.ebbs(self.tasks.len());
     }
 
-    fn ended(&mut self, ended: std::result::Result<Result<Outcome>, tokio::task::JoinError>) {
+    fn ended(&mut self, ended: std::result::Result<Result<Ended>, tokio::task::JoinError>) {
         if self.tide.ebbs(self.tasks.len()) {
             wharf_sys::process::trim_memory();
         }
@@ -306,24 +331,40 @@ impl Server {
             super::splice::close_idle();
         }
         match ended {
-            Ok(Ok(outcome)) => self.summary.add(&outcome),
-            Ok(Err(_)) => self.summary.failed += 1,
+            Ok(ended) => self.summary.count(&ended),
             Err(panic) => {
                 self.summary.failed += 1;
-                let error = Error::new(
-                    Op::Recv,
-                    Kind::Bug,
-                    format!("a connection broke wharf: {panic}"),
-                )
-                .hint("please report this, with the addresses and what was sent");
-                self.job.watch.failed(0, &error);
+                self.job.watch.failed(0, &broke_us(&panic));
             }
         }
     }
 }
 
-/// The two channels of a connection, on their way.
-type Opening = BoxFuture<'static, Result<(Channel, Channel)>>;
+/// What is said of a connection that panicked.
+pub(super) fn broke_us(panic: &tokio::task::JoinError) -> Error {
+    let reason = format!("a connection broke wharf: {panic}");
+    Error::new(Op::Recv, Kind::Bug, reason)
+        .hint("please report this, with the addresses and what was sent")
+}
+
+/// What became of a peer.
+pub(super) enum Ended {
+    /// It was one connection.
+    One(Outcome),
+    /// It was a session of several exchanges.
+    Many(Box<Summary>),
+}
+
+/// What a peer came to, on its way.
+pub(super) type Opening = BoxFuture<'static, Result<Opened>>;
+
+/// What a peer came to.
+pub(super) enum Opened {
+    /// The accepted channel, and the one that it is joined with.
+    Pair(Channel, Channel),
+    /// Any number of those, still to come.
+    Session(Box<(Box<dyn Session>, Partner)>),
+}
 
 impl Job {
     /// Opens both sides for one peer. Boxed, so that what opening needs is gone before data moves:
@@ -332,11 +373,19 @@ impl Job {
         Box::pin(async move { self.open(incoming, partner).await })
     }
 
-    /// Serves one peer, from its handshake to its end.
-    async fn connection(self: Arc<Self>, opening: Opening) -> Result<Outcome> {
-        let id = self.options.ids.fetch_add(1, Ordering::Relaxed) + 1;
+    /// The next number of a connection.
+    pub(super) fn number(&self) -> u64 {
+        self.options.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Serves one peer, from its handshake to its end. What only a session needs is boxed.
+    pub(super) async fn connection(self: Arc<Self>, id: u64, opening: Opening) -> Result<Ended> {
         let (near, far) = match opening.await {
-            Ok(both) => both,
+            Ok(Opened::Pair(near, far)) => (near, far),
+            Ok(Opened::Session(session)) => {
+                let (session, partner) = *session;
+                return sessions::run(self, id, session, partner).await;
+            }
             Err(error) => {
                 self.watch.failed(id, &error);
                 return Err(error);
@@ -346,7 +395,7 @@ impl Job {
             Side::Left => (near, far),
             Side::Right => (far, near),
         };
-        Ok(run(
+        let outcome = run(
             id,
             left,
             right,
@@ -354,12 +403,25 @@ impl Job {
             &self.options.relay,
             &*self.watch,
         )
-        .await)
+        .await;
+        Ok(Ended::One(outcome))
     }
 
-    /// The accepted channel, and the one that it is joined with.
-    async fn open(&self, incoming: Incoming, partner: Partner) -> Result<(Channel, Channel)> {
-        let asked = self.handshake(incoming).await?;
+    /// The same for what is asked in a session.
+    pub(super) fn joining(self: Arc<Self>, asked: Asked, partner: Partner) -> Opening {
+        Box::pin(async move { self.join(asked, partner).await })
+    }
+
+    /// What a peer came to after its handshakes.
+    async fn open(&self, incoming: Incoming, partner: Partner) -> Result<Opened> {
+        match self.handshake(incoming).await? {
+            Served::Asked(asked) => self.join(asked, partner).await,
+            Served::Session(session) => Ok(Opened::Session(Box::new((session, partner)))),
+        }
+    }
+
+    /// Opens the other side for who asks, and answers it.
+    async fn join(&self, asked: Asked, partner: Partner) -> Result<Opened> {
         let mut shutdown = self.env.shutdown.clone();
         let far = tokio::select! {
             far = self.open_far(partner, &asked.info) => far,
@@ -368,13 +430,9 @@ impl Job {
             }
         };
         match far {
-            Ok(far) => Ok((asked.reply(Ok(&far.info)).await?, far)),
+            Ok(far) => Ok(Opened::Pair(asked.reply(Ok(&far.info)).await?, far)),
             Err(error) => {
-                // The peer is told in its protocol's words; that it is gone changes nothing. What
-                // has no words is reset: an orderly end would look like an empty answer.
-                if let Ok(channel) = asked.reply(Err(&error)).await {
-                    abort(channel).await;
-                }
+                turn_down(asked, &error).await;
                 Err(error)
             }
         }
@@ -383,11 +441,14 @@ impl Job {
     async fn open_far(&self, partner: Partner, near: &Info) -> Result<Channel> {
         match partner {
             Partner::Open(endpoint) => endpoint.connect(&self.env, Some(near)).await,
-            Partner::Peer(peer) => self.handshake(*peer).await?.reply(Ok(near)).await,
+            Partner::Peer(peer) => {
+                let asked = self.handshake(*peer).await?.only().await?;
+                asked.reply(Ok(near)).await
+            }
         }
     }
 
-    async fn handshake(&self, incoming: Incoming) -> Result<Asked> {
+    async fn handshake(&self, incoming: Incoming) -> Result<Served> {
         let limit = self.options.handshake_timeout;
         let address = incoming.info().address.clone();
         match tokio::time::timeout(limit, incoming.handshake()).await {
@@ -405,9 +466,14 @@ impl Job {
     }
 
     async fn refuse(&self, incoming: Incoming, why: Refusal) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        self.watch.refused(incoming.info(), why);
+        self.refuses(incoming.info(), why);
         incoming.refuse().await;
+    }
+
+    /// Counts and tells that a peer is turned away.
+    pub(super) fn refuses(&self, peer: &Info, why: Refusal) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.watch.refused(peer, why);
     }
 
     /// Whether a peer may come in at all.
@@ -423,9 +489,13 @@ impl Job {
     }
 }
 
-/// Closes a channel so that its peer notices.
-async fn abort(mut channel: Channel) {
+/// Tells a peer why it does not get what it asked for, in its protocol's words; that it is gone changes
+/// nothing. What has no words is reset: an orderly end would look like an empty answer.
+pub(super) async fn turn_down(asked: Asked, error: &Error) {
     use crate::socket::channel::{End, Io};
+    let Ok(mut channel) = asked.reply(Err(error)).await else {
+        return;
+    };
     let _ = std::future::poll_fn(|cx| match &mut channel.io {
         Io::Stream(stream) => stream.poll_finish(cx, &End::Reset),
         Io::Packets(packets) => packets.poll_finish(cx, &End::Reset),
@@ -439,9 +509,9 @@ async fn abort(mut channel: Channel) {
 async fn accept(
     listener: &mut Listener,
     parked: &mut Option<Incoming>,
-    places: &Arc<Semaphore>,
     job: &Job,
 ) -> Option<(Incoming, OwnedSemaphorePermit)> {
+    let places = &job.places;
     match job.options.full {
         Full::Wait => {
             // A place that is held while nobody comes would be kept from the other workers, and
@@ -492,10 +562,9 @@ async fn accept_one(listener: &mut Listener, job: &Job) -> Incoming {
 async fn waiting(
     listener: &mut Listener,
     parked: &mut Option<Incoming>,
-    places: &Arc<Semaphore>,
     job: &Job,
 ) -> Option<(Incoming, OwnedSemaphorePermit)> {
-    let next = accept(listener, parked, places, job);
+    let next = accept(listener, parked, job);
     tokio::pin!(next);
     std::future::poll_fn(|cx| match next.as_mut().poll(cx) {
         Poll::Ready(found) => Poll::Ready(found),

@@ -13,9 +13,10 @@ use super::channel::{Channel, Kind};
 use super::env::{Cx, Env};
 use super::error::{Error, Result};
 use super::info::Info;
-use super::listener::{Asked, Listener};
+use super::listener::Listener;
 use super::log::Message;
 use super::scheme::{Catalog, Listeners, Reopen};
+use super::session::Served;
 use super::stack::{Layer, Stack};
 use super::template::Template;
 
@@ -193,7 +194,7 @@ impl Endpoint {
             .hint("SCHEME-listen is the side that listens")
     }
 
-    pub(super) async fn serve(&self, lower: Channel, env: Env) -> Result<Asked> {
+    pub(super) async fn serve(&self, lower: Channel, env: Env) -> Result<Served> {
         self.0
             .stack
             .clone()

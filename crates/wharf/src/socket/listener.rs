@@ -14,6 +14,7 @@ use super::endpoint::Endpoint;
 use super::env::Env;
 use super::error::{Error, Result};
 use super::info::{Info, SocketName};
+use super::session::Served;
 
 /// What the lowest layer listens with.
 pub trait GroundListener: Send {
@@ -122,18 +123,17 @@ impl Incoming {
     ///
     /// # Errors
     /// What the first failing layer says; the peer has been told in the protocol's words.
-    pub async fn handshake(self) -> Result<Asked> {
+    pub async fn handshake(self) -> Result<Served> {
         self.endpoint.serve(self.lower, self.env).await
     }
 
-    /// Handshakes and answers that all is well: for servers that need nothing else first.
+    /// Handshakes and answers that all is well: for servers that need nothing else first. Of a
+    /// connection that carries many exchanges it is the first one, after which the connection ends.
     ///
     /// # Errors
     /// As [`handshake`](Incoming::handshake).
     pub async fn open(self) -> Result<Channel> {
-        let asked = self.handshake().await?;
-        let info = asked.info.clone();
-        asked.reply(Ok(&info)).await
+        self.handshake().await?.open().await
     }
 }
 

@@ -27,6 +27,7 @@ pub mod records;
 pub mod resolve;
 mod retry;
 pub mod scheme;
+pub mod session;
 pub mod settings;
 pub mod spare;
 pub mod stack;

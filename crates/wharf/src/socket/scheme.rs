@@ -181,6 +181,8 @@ pub struct Parts<'a> {
     pub role: Role,
     /// The layers that its scheme [uses](Scheme::uses), with their own options.
     pub used: &'a [Used],
+    /// What the layer right above it speaks, as ALPN (RFC 7301) calls it, best first.
+    pub alpn: &'a [&'static str],
 }
 
 /// Makes a ground of its part of an address.

@@ -9,6 +9,7 @@ mod packets;
 mod pressure;
 mod serve;
 mod server;
+mod sessions;
 mod silence;
 #[cfg(target_os = "linux")]
 mod splice;

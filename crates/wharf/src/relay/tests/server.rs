@@ -20,11 +20,18 @@ use crate::testing::memory::endpoint;
 
 /// What these tests are parsed with: names in memory, and some that misbehave.
 static CATALOG: Catalog = Catalog {
-    schemes: &[&endpoint::SCHEME, &MUTE, &PANICS, &SLOW, &ONLY],
+    schemes: &[
+        &endpoint::SCHEME,
+        &MUTE,
+        &PANICS,
+        &SLOW,
+        &ONLY,
+        &super::sessions::MANY,
+    ],
     shorthands: &[],
 };
 
-const LAYER: Scheme = Scheme {
+pub(super) const LAYER: Scheme = Scheme {
     name: "mute",
     aliases: &[],
     layer: Layer::Framing,

@@ -82,6 +82,7 @@ pub async fn inspect(endpoint: &Endpoint, env: &Env) -> Result<Inspection> {
             settings: &layer.settings,
             role: layer.role,
             used: &[],
+            alpn: &[],
         })?;
         if options.role == Role::Server {
             return Err(Error::usage("only a server has certificates to look at"));

@@ -104,7 +104,7 @@ impl Options {
             sni,
             name,
             own_names: own_names(settings, host),
-            alpn: alpn(settings)?,
+            alpn: alpn(parts)?,
             trust,
             files: files(settings)?,
             versions: versions(settings)?,
@@ -271,7 +271,12 @@ fn own_names(settings: &Settings, host: Option<&Host>) -> Vec<String> {
     names
 }
 
-fn alpn(settings: &Settings) -> Result<Vec<Vec<u8>>> {
+/// What was typed, or what the layer above speaks.
+fn alpn(parts: &Parts<'_>) -> Result<Vec<Vec<u8>>> {
+    if !parts.settings.is_given("alpn") {
+        let spoken = parts.alpn.iter();
+        return Ok(spoken.map(|name| name.as_bytes().to_vec()).collect());
+    }
     let check = |name: &String| match name.len() {
         // RFC 7301, section 3.1: one octet counts it, and an empty one is not allowed.
         1..=255 => Ok(name.clone().into_bytes()),
@@ -279,7 +284,7 @@ fn alpn(settings: &Settings) -> Result<Vec<Vec<u8>>> {
             "alpn={name}: the name of a protocol has 1 to 255 octets"
         ))),
     };
-    settings.list("alpn").iter().map(check).collect()
+    parts.settings.list("alpn").iter().map(check).collect()
 }
 
 fn files(settings: &Settings) -> Result<Option<Files>> {

@@ -103,6 +103,7 @@ fn layer(address: &str) -> Result<Box<dyn Wrap>> {
         settings: &layer.settings,
         role: layer.role,
         used: &[],
+        alpn: &[],
     })
 }
 

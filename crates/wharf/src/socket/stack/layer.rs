@@ -2,6 +2,8 @@
 //!
 //! Not here: how layers are put together (`mod.rs`), what a scheme declares (`socket/scheme.rs`).
 
+use std::fmt;
+
 use futures_util::future::BoxFuture;
 
 use crate::socket::channel::Channel;
@@ -9,6 +11,7 @@ use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::fast_path::FastPaths;
 use crate::socket::listener::{Asked, GroundListener};
+use crate::socket::session::Session;
 
 /// The lowest layer of a stack: it opens something by itself.
 pub trait Ground: Send + Sync {
@@ -46,6 +49,12 @@ pub trait Wrap: Send + Sync {
     /// Agrees with the peer, if the protocol wants that, and gives the channel for the layer above.
     fn wrap<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>>;
 
+    /// What it speaks, as ALPN (RFC 7301) calls it, best first: a layer below that can tell its peer
+    /// does so unless it was told otherwise. Known once it is built.
+    fn alpn(&self) -> &[&'static str] {
+        &[]
+    }
+
     /// Serves a peer up to where it asks for something. Most layers have nothing to be asked for.
     fn serve<'a>(&'a self, lower: Channel, cx: Cx<'a>) -> BoxFuture<'a, Result<Answer>> {
         let wrapped = self.wrap(lower, cx);
@@ -54,10 +63,21 @@ pub trait Wrap: Send + Sync {
 }
 
 /// What serving a peer in one layer came to.
-#[derive(Debug)]
 pub enum Answer {
     /// The channel is open.
     Open(Channel),
     /// The peer waits for an answer.
     Asked(Asked),
+    /// The peer may ask for many things over this one connection.
+    Session(Box<dyn Session>),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Answer::Open(_) => "Open",
+            Answer::Asked(_) => "Asked",
+            Answer::Session(_) => "Session",
+        })
+    }
 }

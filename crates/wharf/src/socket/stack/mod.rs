@@ -14,6 +14,7 @@ mod used;
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 
@@ -28,6 +29,7 @@ use super::log::Level;
 use super::net::Net;
 use super::options::{OptionKind, OptionSpec};
 use super::scheme::{Build, Parts, Scheme, StandsOn};
+use super::session::{Served, Session};
 use super::settings::Settings;
 use assign::{Assigned, Own};
 
@@ -120,7 +122,8 @@ impl Stack {
         let mut bottom = None;
         let mut wraps = Vec::new();
         let mut via = None;
-        for layer in layers.iter().rev() {
+        // From the top: a layer may tell the one below what it speaks.
+        for layer in &layers {
             let Layer {
                 scheme,
                 settings,
@@ -128,11 +131,13 @@ impl Stack {
                 used,
                 ..
             } = layer;
+            let above: Option<&Arc<dyn Wrap>> = wraps.last().map(|(_, wrap)| wrap);
             let parts = Parts {
                 address,
                 settings,
                 role: *role,
                 used,
+                alpn: above.map_or(&[], |above| above.alpn()),
             };
             if let Some(net) = place::net(settings, address)? {
                 via = Some(net);
@@ -144,6 +149,7 @@ impl Stack {
             };
             built.map_err(|error| error.at(address, Some(scheme.name)))?;
         }
+        wraps.reverse();
         let Some(bottom) = bottom else {
             return Err(Error::usage(format!("{address} stands on nothing")));
         };
@@ -301,7 +307,8 @@ impl Stack {
     }
 
     /// Runs the layers above the ground for an accepted peer, from layer `from` (0 is the lowest
-    /// above the ground) up to where it asks for something.
+    /// above the ground) up to where it asks for something, or may ask for many things. Layers
+    /// above that one climb once it was answered, for each exchange anew.
     ///
     /// # Errors
     /// What the failing layer says.
@@ -311,7 +318,7 @@ impl Stack {
         from: usize,
         at: Arc<str>,
         env: Env,
-    ) -> BoxFuture<'static, Result<Asked>> {
+    ) -> BoxFuture<'static, Result<Served>> {
         Box::pin(async move {
             for (n, (scheme, wrap)) in self.wraps.iter().enumerate().skip(from) {
                 check_kind(scheme, &channel).map_err(|e| e.at(&at, None))?;
@@ -326,17 +333,68 @@ impl Stack {
                 match served.map_err(|e| e.at(&at, Some(scheme.name)))? {
                     Answer::Open(upper) => channel = upper,
                     Answer::Asked(asked) => {
-                        let (stack, at, env) = (self.clone(), at.clone(), env.clone());
-                        return Ok(asked.then(move |upper| async move {
-                            let asked = stack.serve(upper, n + 1, at, env).await?;
-                            let info = asked.info.clone();
-                            asked.reply(Ok(&info)).await
-                        }));
+                        let rest = self.clone().rest(n + 1, at, env);
+                        return Ok(Served::Asked(rest.above(asked)));
+                    }
+                    Answer::Session(session) => {
+                        let rest = self.clone().rest(n + 1, at, env);
+                        return Ok(Served::Session(Box::new(Climbing { session, rest })));
                     }
                 }
             }
-            Ok(Asked::open(channel))
+            Ok(Served::Asked(Asked::open(channel)))
         })
+    }
+
+    fn rest(self: Arc<Self>, from: usize, at: Arc<str>, env: Env) -> Rest {
+        Rest {
+            stack: self,
+            from,
+            at,
+            env,
+        }
+    }
+}
+
+/// The layers that are still to be climbed once a peer was answered.
+struct Rest {
+    stack: Arc<Stack>,
+    from: usize,
+    at: Arc<str>,
+    env: Env,
+}
+
+impl Rest {
+    /// The same peer, with these layers above what its answer gives.
+    fn above(&self, asked: Asked) -> Asked {
+        if self.from >= self.stack.wraps.len() {
+            return asked;
+        }
+        let (stack, from) = (self.stack.clone(), self.from);
+        let (at, env) = (self.at.clone(), self.env.clone());
+        // A peer that may ask for many things within one of many is taken at its first.
+        asked
+            .then(move |upper| async move { stack.serve(upper, from, at, env).await?.open().await })
+    }
+}
+
+/// A session with layers above each of its exchanges.
+struct Climbing {
+    session: Box<dyn Session>,
+    rest: Rest,
+}
+
+impl Session for Climbing {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Asked>>> {
+        let next = ready!(self.session.poll_accept(cx));
+        Poll::Ready(next.map(|asked| match asked {
+            Ok(asked) => Ok(self.rest.above(asked)),
+            Err(error) => Err(error.at(&self.rest.at, None)),
+        }))
+    }
+
+    fn drain(&mut self) {
+        self.session.drain();
     }
 }
 

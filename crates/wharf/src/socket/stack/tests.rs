@@ -55,9 +55,8 @@ async fn an_accepted_peer_is_served_from_the_ground_up() {
         ["tls: prepare", "http: prepare", "ground: listen"]
     );
     let (accepted, _peer) = memory::channels(64);
-    let asked = stack.serve(accepted, 0, "here".into(), env).await.unwrap();
-    let info = asked.info.clone();
-    asked.reply(Ok(&info)).await.unwrap();
+    let served = stack.serve(accepted, 0, "here".into(), env).await.unwrap();
+    served.open().await.unwrap();
     assert_eq!(
         sayings.take(),
         ["tls: wrap as Server", "http: wrap as Server"]
@@ -112,7 +111,7 @@ async fn layers_above_one_that_asks_wait_for_its_answer() {
     let serve = |env: &Env| {
         let (accepted, peer) = memory::channels(64);
         let served = stack.clone().serve(accepted, 0, "here".into(), env.clone());
-        async move { (served.await.unwrap(), peer) }
+        async move { (served.await.unwrap().only().await.unwrap(), peer) }
     };
     let (asked, _peer) = serve(&env).await;
     assert_eq!(asked.info.target.as_deref(), Some("example.com:80"));

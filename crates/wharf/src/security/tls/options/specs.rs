@@ -25,7 +25,7 @@ pub(in super::super) const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "alpn",
         OptionKind::List,
-        "protocols to agree on, best first: [h2,http/1.1]",
+        "protocols to agree on, best first: [h2,http/1.1] (default: what the layer above speaks)",
     ),
     OptionSpec::new(
         "ca",

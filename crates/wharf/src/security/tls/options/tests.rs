@@ -12,6 +12,7 @@ fn options(address: &str) -> Result<Options> {
         settings: &layer.settings,
         role: layer.role,
         used: &[],
+        alpn: &[],
     })
 }
 

@@ -53,6 +53,7 @@ fn ground(address: &str) -> tcp::Endpoint {
         settings: &layer.settings,
         role: layer.role,
         used: &[],
+        alpn: &[],
     })
     .unwrap()
 }
