@@ -1,7 +1,8 @@
 //! Opening again when opening failed: the options `retry`, `retry-interval` and `retry-max`.
 //!
 //! Each try looks names up anew. The wait doubles up to its limit, and ends when the program is asked
-//! to stop. Not here: what happens when a peer ends (`reconnect.rs`).
+//! to stop. Here too: going where a peer says that what is wanted is. Not here: what happens when a peer
+//! ends (`reconnect.rs`).
 
 use std::time::Duration;
 
@@ -86,17 +87,27 @@ impl Endpoint {
         origin: Option<&Info>,
         mut retries: Retries,
     ) -> Result<Channel> {
-        let cx = Cx {
-            env,
-            net: &env.net,
-            at: self.address_text(),
-            origin,
-        };
+        // Where a peer has sent us, if it did.
+        let mut elsewhere: Option<Endpoint> = None;
         loop {
-            let error = match self.stack().connect(cx).await {
+            let endpoint = elsewhere.as_ref().unwrap_or(self);
+            let cx = Cx {
+                env,
+                net: &env.net,
+                at: endpoint.address_text(),
+                origin,
+            };
+            let error = match endpoint.stack().connect(cx).await {
                 Ok(channel) => return Ok(channel),
                 Err(error) => error,
             };
+            // How often is counted in the address: each has one less to go than the one before.
+            if let Some(address) = error.elsewhere() {
+                cx.say(Level::Info, error.reason());
+                let moved = Endpoint::build(address.clone());
+                elsewhere = Some(moved.map_err(|error| error.at(cx.at, None))?);
+                continue;
+            }
             // What was typed wrong does not become right by waiting.
             if error.kind().blame() == Blame::Usage || env.shutdown.stage() > Stage::Running {
                 return Err(error);

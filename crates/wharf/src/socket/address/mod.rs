@@ -6,6 +6,7 @@
 //! Not here: which layer takes which option, and opening (`stack/`, `endpoint.rs`).
 
 mod mask;
+mod moved;
 mod parse;
 mod print;
 mod source;

@@ -10,6 +10,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use super::address::Address;
+
 pub use kind::{Blame, Kind, Op};
 
 /// What every fallible function of the library returns.
@@ -26,6 +28,7 @@ struct Inner {
     hint: Option<String>,
     pointer: Option<Pointer>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    elsewhere: Option<Box<Address>>,
 }
 
 /// The character that an error is about: an address as typed, and a place in it.
@@ -57,6 +60,7 @@ impl Error {
             hint: None,
             pointer: None,
             source: None,
+            elsewhere: None,
         }))
     }
 
@@ -113,6 +117,19 @@ impl Error {
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Says where what was wanted is to be found: who opens endpoints goes there in place of failing.
+    /// No layer opens what is below it, so this is how one has another address opened.
+    #[must_use]
+    pub fn leads_to(mut self, address: Address) -> Error {
+        self.0.elsewhere = Some(Box::new(address));
+        self
+    }
+
+    /// Where what was wanted is to be found.
+    pub fn elsewhere(&self) -> Option<&Address> {
+        self.0.elsewhere.as_deref()
     }
 
     /// Says where it happened, unless that is known already.
