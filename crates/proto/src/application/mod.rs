@@ -1,7 +1,7 @@
-//! The application layer: what text protocols ask of their octets, and what passing messages say.
+//! The application layer: what text protocols ask of their octets.
 //!
-//! Not here: protocols that an engine of the field speaks for us (HTTP, SSH, WebSocket).
+//! Not here: protocols that an engine of the field speaks for us (SSH, WebSocket); of HTTP only what its
+//! engine leaves open.
 
-pub mod dhcp;
-pub mod dns;
+pub mod http;
 pub mod newline;
