@@ -5,10 +5,11 @@ mod tests;
 
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
-use crate::{Endpoint, framing, local, network, security, transport};
+use crate::{Endpoint, application, framing, local, network, security, transport};
 
 /// Every scheme, by layer and then by how often it is wanted.
 pub static SCHEMES: &[&Scheme] = &[
+    &application::http::SCHEME,
     &framing::records::LINES,
     &framing::records::NUL,
     &framing::records::LEN16,
@@ -38,7 +39,11 @@ pub static SCHEMES: &[&Scheme] = &[
 ];
 
 /// Well-known names that stand for a whole stack.
-pub static SHORTHANDS: &[Shorthand] = &[];
+pub static SHORTHANDS: &[Shorthand] = &[Shorthand {
+    name: "https",
+    stack: &["http", "tls", "tcp"],
+    port: Some(443),
+}];
 
 /// What addresses are parsed with.
 pub static CATALOG: Catalog = Catalog {

@@ -20,6 +20,7 @@
     )
 )]
 
+pub mod application;
 pub mod blocking;
 pub mod catalog;
 pub mod framing;

@@ -1,0 +1,102 @@
+//! The stream below a client's connection, as the engine sees it.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::application::http::reader::Trouble;
+use crate::socket::channel::{End, Stream};
+
+/// What one read may give.
+const CHUNK: usize = 256 * 1024;
+
+thread_local! {
+    static SHARED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A stream whose errors are kept whole.
+pub(super) struct Carrier {
+    stream: Box<dyn Stream>,
+    trouble: Trouble,
+}
+
+impl Carrier {
+    pub(super) fn new(stream: Box<dyn Stream>, trouble: Trouble) -> Carrier {
+        Carrier { stream, trouble }
+    }
+
+    fn kept<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        result.map_err(|error| self.trouble.keep(error))
+    }
+}
+
+impl Read for Carrier {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let most = buf.remaining().min(CHUNK);
+        let stream = &mut this.stream;
+        let read = SHARED.with(|shared| {
+            let mut own = Vec::new();
+            let mut lent = shared.try_borrow_mut();
+            let space = match &mut lent {
+                Ok(lent) => &mut **lent,
+                // A stream that is read while another one is.
+                Err(_) => &mut own,
+            };
+            if space.len() < most {
+                space.resize(most, 0);
+            }
+            let mut space = ReadBuf::new(space.get_mut(..most).unwrap_or_default());
+            ready!(Pin::new(stream).poll_read(cx, &mut space))?;
+            buf.put_slice(space.filled());
+            Poll::Ready(Ok(()))
+        });
+        this.kept(read)
+    }
+}
+
+impl Write for Carrier {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, data);
+        this.kept(written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
+        this.kept(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.kept(flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let finished = this.stream.poll_finish(cx, &End::Fin);
+        this.kept(finished)
+    }
+}

@@ -1,0 +1,1 @@
+//! What the endpoint does over streams in memory: both ends are ours.
