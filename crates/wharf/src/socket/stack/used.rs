@@ -42,6 +42,7 @@ pub(super) fn build(
             settings: &settings,
             role,
             used: &[],
+            alpn: &[],
         };
         let wrap = build(&parts).map_err(|error| error.at(address, Some(scheme.name)))?;
         Ok(Used {
