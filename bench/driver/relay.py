@@ -31,7 +31,7 @@ class Relay:
         self.place = self.place or f"127.0.0.1:{port}"
         command = getattr(self.peer, self.kind)(self.place, self.b)
         given.note(" ".join(command))
-        errors = os.path.join(given.folder, f"{self.peer.name}.err")
+        errors = os.path.join(given.folder, f"{self.peer.name}-{port}.err")
         self.process = measure.start(command, errors, cwd=given.folder, **self.kwargs)
         try:
             what = f"{self.peer.name} is to listen on {self.place}"

@@ -70,8 +70,8 @@ class Soak:
                 return
 
     def content(self, name, place, sink):
-        """Checked content on a sink of its own, for all the time, or in long turns."""
-        seconds = max(2.0, min(self.left(), 60.0))
+        """Checked content for all the time, because the storms use its sink too: without one, they are refused."""
+        seconds = max(2.0, self.left())
         arguments = ("content", "--sink", sink, "--seconds", seconds, "--seed", int(time.time() * 1000) % (1 << 40))
         result = self.load(name, place, *arguments, "--parallel", 8, seconds=seconds + 150)
         if result["mismatches"] or result["incomplete"] or result["refused"]:
@@ -143,8 +143,20 @@ def run(given, minutes):
         print(f"  {name}: " + ", ".join(f"{key} {value:,.0f}" for key, value in shown.items()))
     for problem in soak.problems:
         print(f"  WRONG: {problem}")
+    if soak.problems:
+        print("  what wharf said last:")
+        for line in said(given):
+            print(f"    {line}")
     print("nothing was wrong or lost" if not soak.problems else f"{len(soak.problems)} problem(s)")
     return 1 if soak.problems else 0
+
+
+def said(given, lines=20):
+    """The last lines of what each relay wrote to its standard error."""
+    for name in sorted(os.listdir(given.folder)):
+        if name.startswith("wharf-") and name.endswith(".err"):
+            with open(os.path.join(given.folder, name), errors="replace") as file:
+                yield from (line.rstrip() for line in file.readlines()[-lines:])
 
 
 def sample(watched):

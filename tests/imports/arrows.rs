@@ -33,6 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("proto/network", &["proto/link"]),
     ("proto/transport", &["proto/network"]),
     ("proto/application", &["proto/transport"]),
+    // What looks at packets reads every layer.
+    ("proto/observe", &["proto"]),
     ("wharf/socket", &["proto", "sys"]),
     ("wharf/link", &["proto/link"]),
     ("wharf/network", &["proto/network"]),

@@ -19,7 +19,12 @@
 extern crate alloc;
 
 pub mod application;
+pub mod checksum;
+pub mod link;
 pub mod local;
+pub mod network;
+pub mod observe;
 pub mod security;
 pub mod time;
 pub mod transport;
+pub mod wire;

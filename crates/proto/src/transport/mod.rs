@@ -1,7 +1,10 @@
-//! The transport layer: which address to try, how fast to send, and where a packet ends in a stream.
+//! The transport layer: which address to try, how fast to send, where a packet ends in a stream, and
+//! what the headers of TCP and UDP say.
 //!
-//! Not here: TCP itself (the kernel's, or the user-space stack's); sockets (`wharf::transport`).
+//! Not here: a connection of TCP (the kernel's, or the user-space stack's); sockets (`wharf::transport`).
 
 pub mod eyeballs;
 pub mod framing;
 pub mod rate;
+pub mod tcp;
+pub mod udp;

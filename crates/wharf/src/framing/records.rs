@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use wharf_proto::transport::framing::{Ending, Framing};
 
 use super::framed::Framed;
-use crate::socket::channel::{Channel, Io, Kind, Profile};
+use crate::socket::channel::{Channel, Io, Kind, Profile, Unit};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Result};
 use crate::socket::options::{OptionKind, OptionSpec};
@@ -159,6 +159,7 @@ impl Records {
         let framed = Framed::new(stream, self.framing, self.max, self.name, at);
         let profile = Profile {
             kind: Kind::Packets,
+            unit: Unit::Message,
             max_len: Some(self.max),
             ..lower.profile
         };

@@ -231,11 +231,26 @@ pub enum Idle {
     Waits,
 }
 
+/// What one unit of a channel's data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// An octet: there are no boundaries.
+    Octet,
+    /// A message of whatever the two ends speak.
+    Message,
+    /// A frame of Ethernet from its destination on, without a frame check sequence.
+    EthernetFrame,
+    /// A packet of IPv4 or IPv6 from its header on.
+    IpPacket,
+}
+
 /// What a channel can do: facts that the relay asks for instead of knowing protocols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Stream or packets.
     pub kind: Kind,
+    /// What one of them is, for those who look into it.
+    pub unit: Unit,
     /// The longest packet in octets, for packets.
     pub max_len: Option<usize>,
     /// Whether nothing is lost on the way.
@@ -259,6 +274,7 @@ impl Profile {
     /// A reliable stream that can be half-closed: TCP, a Unix stream socket.
     pub const STREAM: Profile = Profile {
         kind: Kind::Stream,
+        unit: Unit::Octet,
         max_len: None,
         lossless: true,
         ordered: true,
@@ -272,6 +288,7 @@ impl Profile {
     /// Unreliable packets that have no end: UDP.
     pub const DATAGRAMS: Profile = Profile {
         kind: Kind::Packets,
+        unit: Unit::Message,
         max_len: Some(65_507),
         lossless: false,
         ordered: false,
@@ -285,6 +302,7 @@ impl Profile {
     /// Reliable packets that can be half-closed: framed streams, seqpacket.
     pub const RECORDS: Profile = Profile {
         kind: Kind::Packets,
+        unit: Unit::Message,
         max_len: Some(65_535),
         lossless: true,
         ordered: true,
