@@ -17,7 +17,7 @@ use wharf_sys::datagram;
 use super::port::{Form, Port};
 use super::source::{self, Source};
 use crate::socket::address::{Authority, Host};
-use crate::socket::channel::{Channel, Kind as ChannelKind};
+use crate::socket::channel::{Channel, Kind as ChannelKind, Unit};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::{Info, SocketName};
@@ -170,14 +170,11 @@ impl Endpoint {
             facts: vec![("protocol", self.protocol.to_string())],
             ..Info::of(cx.at)
         };
-        let form = match to {
-            SocketAddr::V4(_) if !self.header => Packet::Behind,
-            _ => Packet::Whole,
-        };
         // The length of IPv4 counts its header, that of IPv6 does not.
-        let max_len = match form {
-            Packet::Behind => 65_515,
-            Packet::Whole => 65_535,
+        let (form, max_len) = match to {
+            SocketAddr::V4(_) if self.header => (Packet::Whole, 65_535),
+            SocketAddr::V4(_) => (Packet::Behind, 65_515),
+            SocketAddr::V6(_) => (Packet::Bare, 65_535),
         };
         Port::channel(socket, form, max_len, info, cx)
     }
@@ -192,16 +189,18 @@ impl Ground for Endpoint {
 /// What the channel gives of a packet that the socket gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packet {
-    /// All of it.
+    /// All of it, its header too.
     Whole,
     /// What stands behind the header of IPv4.
     Behind,
+    /// All that there is: of IPv6 the kernel gives no header.
+    Bare,
 }
 
 impl Form for Packet {
     fn recv(&mut self, socket: &Socket, space: &mut [u8]) -> io::Result<Option<usize>> {
         let len = datagram::recv(socket, space)?.len;
-        if *self == Packet::Whole {
+        if *self != Packet::Behind {
             return Ok(Some(len));
         }
         let header = space.get(..len).and_then(header_len);
@@ -209,6 +208,13 @@ impl Form for Packet {
             space.copy_within(header..len, 0);
             len - header
         }))
+    }
+
+    fn unit(&self) -> Unit {
+        match self {
+            Packet::Whole => Unit::IpPacket,
+            Packet::Behind | Packet::Bare => Unit::Message,
+        }
     }
 
     fn send(&mut self, socket: &Socket, data: &[u8]) -> io::Result<()> {

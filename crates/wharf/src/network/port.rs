@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use wharf_sys::readiness::{self, Watched};
 
 use super::refused::Refused;
-use crate::socket::channel::{Channel, Packets, Profile};
+use crate::socket::channel::{Channel, Packets, Profile, Unit};
 use crate::socket::control::{Control, ControlPort};
 use crate::socket::env::{Cx, Env};
 use crate::socket::error::{Error, Op};
@@ -36,6 +36,11 @@ pub(super) trait Form: Send + Unpin {
     /// Receives one packet and leaves what the channel gives of it at the start of `space`; `None` if
     /// it is not for us.
     fn recv(&mut self, socket: &Socket, space: &mut [u8]) -> io::Result<Option<usize>>;
+
+    /// What a packet of the channel is.
+    fn unit(&self) -> Unit {
+        Unit::Message
+    }
 
     /// Sends what the channel was given.
     fn send(&mut self, socket: &Socket, data: &[u8]) -> io::Result<()>;
@@ -70,6 +75,11 @@ impl<F: Form + 'static> Port<F> {
         cx: Cx<'_>,
     ) -> io::Result<Channel> {
         let (ours, theirs) = ControlPort::pair();
+        let profile = Profile {
+            unit: form.unit(),
+            max_len: Some(max_len),
+            ..Profile::DATAGRAMS
+        };
         let port = Port {
             fd: readiness::watch(socket, readiness::datagrams())?,
             form,
@@ -80,10 +90,6 @@ impl<F: Form + 'static> Port<F> {
             refused: None,
             env: cx.env.clone(),
             at: cx.at.to_owned(),
-        };
-        let profile = Profile {
-            max_len: Some(max_len),
-            ..Profile::DATAGRAMS
         };
         Ok(Channel::packets(port, info, profile).with_control(theirs))
     }

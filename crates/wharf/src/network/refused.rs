@@ -8,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use wharf_proto::network::{icmpv4, icmpv6};
 use wharf_sys::datagram::{Origin, QueuedError};
 
 use crate::socket::control::Control;
@@ -30,11 +31,15 @@ impl Refused {
     pub(super) fn new(queued: QueuedError) -> Refused {
         let reason = match (queued.origin, queued.mtu) {
             (_, Some(mtu)) => format!("too long: the way carries {mtu} octets"),
-            (Origin::Icmpv4 { kind: 3, code }, _) => unreachable_v4(code).to_owned(),
+            (Origin::Icmpv4 { kind: 3, code }, _) => icmpv4::unreachable_name(code)
+                .unwrap_or("unreachable")
+                .to_owned(),
             (Origin::Icmpv4 { kind: 11, .. } | Origin::Icmpv6 { kind: 3, .. }, _) => {
                 "it passed too many routers".to_owned()
             }
-            (Origin::Icmpv6 { kind: 1, code }, _) => unreachable_v6(code).to_owned(),
+            (Origin::Icmpv6 { kind: 1, code }, _) => icmpv6::unreachable_name(code)
+                .unwrap_or("unreachable")
+                .to_owned(),
             _ => queued.error.to_string().to_lowercase(),
         };
         Refused {
@@ -78,33 +83,5 @@ impl fmt::Display for Refused {
             Some(says) if self.to != Some(says) => write!(f, ", says {says}"),
             _ => Ok(()),
         }
-    }
-}
-
-const fn unreachable_v4(code: u8) -> &'static str {
-    match code {
-        0 => "network unreachable",
-        1 => "host unreachable",
-        2 => "protocol unreachable",
-        3 => "port unreachable",
-        4 => "too long, and it may not be cut",
-        5 => "source route failed",
-        6 => "network unknown",
-        7 => "host unknown",
-        9 | 10 | 13 => "administratively prohibited",
-        11 | 12 => "unreachable with this type of service",
-        _ => "unreachable",
-    }
-}
-
-const fn unreachable_v6(code: u8) -> &'static str {
-    match code {
-        0 => "no route",
-        1 => "administratively prohibited",
-        2 => "beyond the scope of the source address",
-        3 => "host unreachable",
-        4 => "port unreachable",
-        5 | 6 => "rejected",
-        _ => "unreachable",
     }
 }

@@ -21,7 +21,7 @@ use wharf_sys::packet::{self, Ring};
 use self::port::Port;
 use super::device::{Device, mac_text};
 use crate::socket::address::Host;
-use crate::socket::channel::{Channel, Kind as ChannelKind, Profile};
+use crate::socket::channel::{Channel, Kind as ChannelKind, Profile, Unit};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::{Info, SocketName};
@@ -217,6 +217,7 @@ impl Endpoint {
             ..Info::of(cx.at)
         };
         let profile = Profile {
+            unit: Unit::EthernetFrame,
             max_len: Some(made.device.max_len()),
             ordered: true,
             ..Profile::DATAGRAMS

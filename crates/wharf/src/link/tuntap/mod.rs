@@ -17,7 +17,7 @@ use wharf_sys::tuntap::Kind;
 
 use self::options::Wanted;
 use self::port::Port;
-use crate::socket::channel::{Channel, Kind as ChannelKind, Profile};
+use crate::socket::channel::{Channel, Kind as ChannelKind, Profile, Unit};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::{Info, SocketName};
@@ -103,6 +103,10 @@ impl Endpoint {
             ..Info::of(cx.at)
         };
         let profile = Profile {
+            unit: match self.wanted.kind {
+                Kind::Tap => Unit::EthernetFrame,
+                Kind::Tun => Unit::IpPacket,
+            },
             max_len: Some(made.device.max_len()),
             // The device hands over what it is given, in order; what the kernel then does with it,
             // nobody says.
