@@ -11,6 +11,7 @@ pub mod framing;
 pub mod newline;
 pub mod smoke;
 pub mod starttls;
+pub mod telnet;
 
 /// A target by name.
 pub struct Target {
@@ -45,6 +46,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "starttls",
         check: starttls::check,
+    },
+    Target {
+        name: "telnet",
+        check: telnet::check,
     },
 ];
 

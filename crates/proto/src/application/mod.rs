@@ -7,3 +7,4 @@ pub mod dhcp;
 pub mod dns;
 pub mod http;
 pub mod newline;
+pub mod telnet;
