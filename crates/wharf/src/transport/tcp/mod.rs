@@ -206,6 +206,9 @@ impl Endpoint {
             )?,
             false => Socket::new_raw(domain, kind, Some(Protocol::TCP))?,
         };
+        // An urgent octet (TELNET's Synch ends with one) is an octet: it is read where it stands, and
+        // not lost. What is accepted has this from its listener.
+        socket.set_out_of_band_inline(true)?;
         self.socket.apply(&socket, cx)?;
         if self.nodelay {
             socket.set_tcp_nodelay(true)?;
