@@ -142,6 +142,11 @@ impl Plan {
         })
     }
 
+    /// Whether it is given a variable of that name of its own.
+    pub(super) fn sets(&self, variable: &str) -> bool {
+        self.env.iter().any(|(name, _)| name == variable)
+    }
+
     /// The command, without its streams. The other side is in its environment.
     ///
     /// # Errors

@@ -3,7 +3,8 @@
 //! Their modes belong to who started us, too: pipes and terminals are opened anew, sockets are told
 //! not to wait call by call, so that no `O_NONBLOCK` stays behind. A direction for which the
 //! descriptor is not open (as after nohup(1)) does not exist.
-//! A terminal tells its size, and can be raw: then it is read key by key.
+//! A terminal tells its size, and can be raw: then it is read key by key. Where the other side is for
+//! terminals too (`telnet`, `pty`), it says how it wants what is typed, and the terminal follows.
 //! Not here: any other inherited descriptor (`fd`), the terminal itself (`terminal`).
 
 use std::io;
@@ -13,6 +14,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
 use wharf_proto::local::escape_key::Key;
 use wharf_sys::descriptor::{self as sys, Access};
 use wharf_sys::tty::is_terminal;
@@ -20,10 +22,11 @@ use wharf_sys::tty::is_terminal;
 use super::half::{Holder, Reader, Writer, remaining};
 use super::terminal::{Keys, Screen, window};
 use crate::socket::channel::{Channel, End, Finish, Idle, Kind, Profile, Status, Stream};
+use crate::socket::control::Control;
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
 use crate::socket::fast_path::{FastPath, FastPaths};
-use crate::socket::info::Info;
+use crate::socket::info::{Info, Terminal};
 use crate::socket::lend::{Drain, Fill};
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{
@@ -50,12 +53,12 @@ pub static SCHEME: Scheme = Scheme {
         OptionSpec::new(
             "escape-output",
             OptionKind::Choice(&["auto", "yes", "no"]),
-            "shows control characters from the peer instead of obeying them; auto: on a terminal, unless it is raw",
+            "shows control characters from the peer instead of obeying them; auto: on a terminal, unless it is raw or follows",
         )
         .default("auto"),
         OptionSpec::flag(
             "raw",
-            "passes each key to the peer at once, Ctrl-C too: for a shell or an editor over there",
+            "passes each key to the peer at once, Ctrl-C too: for a shell or an editor over there; not given: as telnet or pty on the other side wants it",
         ),
         OptionSpec::new(
             "escape",
@@ -83,36 +86,40 @@ enum Escape {
 
 struct Endpoint {
     escape: Escape,
-    raw: Option<Raw>,
+    typed: Typed,
 }
 
-/// A terminal that is to be read key by key.
+/// How a terminal is read; with the key that leads out of it.
 #[derive(Clone, Copy, Debug)]
-struct Raw {
-    /// The key that leads out of it.
-    escape: Option<Key>,
+enum Typed {
+    /// Key by key.
+    Raw(Option<Key>),
+    /// As the other side wants it; until that says something, as it is.
+    Following(Option<Key>),
+    /// As it is.
+    AsItIs,
 }
 
 fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
     let settings = parts.settings;
-    let raw = match settings.flag("raw") {
-        true => Some(Raw {
-            escape: escape_key(settings.text("escape").unwrap_or("none"))?,
-        }),
-        false if settings.is_given("escape") => {
+    let key = escape_key(settings.text("escape").unwrap_or("none"))?;
+    let typed = match settings.switch("raw") {
+        Some(true) => Typed::Raw(key),
+        None => Typed::Following(key),
+        Some(false) if settings.is_given("escape") => {
             return Err(Error::usage("escape is for a terminal that is raw")
                 .hint("stdio:#raw,escape=^A, or escape-output for what the peer says"));
         }
-        false => None,
+        Some(false) => Typed::AsItIs,
     };
     let escape = match settings.text("escape-output") {
         Some("yes") => Escape::Always,
         Some("no") => Escape::Never,
         // Who has a raw terminal wants it to obey the peer.
-        _ if raw.is_some() => Escape::Never,
+        _ if matches!(typed, Typed::Raw(_)) => Escape::Never,
         _ => Escape::OnTerminal,
     };
-    Ok(Box::new(Endpoint { escape, raw }))
+    Ok(Box::new(Endpoint { escape, typed }))
 }
 
 fn escape_key(text: &str) -> Result<Option<Key>> {
@@ -162,12 +169,17 @@ impl Endpoint {
             Reader::new(input.try_clone()?, Holder::Others)
         })?;
         let own = |fd: &OwnedFd| fd.try_clone().map_err(|error| Error::io(Op::Open, error));
-        let input_side = match (reader, self.raw) {
-            (Some(reader), Some(raw)) if is_terminal(&input) => {
-                let keys = Keys::new(reader, own(&input)?, raw.escape, cx);
+        let typed_at = is_terminal(&input);
+        let input_side = match (reader, self.typed) {
+            (Some(reader), Typed::Raw(key)) if typed_at => {
+                let keys = Keys::raw(reader, own(&input)?, key, cx);
                 Some(Input::Keys(Box::new(keys)))
             }
-            (_, Some(_)) => {
+            (Some(reader), Typed::Following(key)) if typed_at => {
+                let keys = Keys::following(reader, own(&input)?, key, cx);
+                Some(Input::Keys(Box::new(keys)))
+            }
+            (_, Typed::Raw(_)) => {
                 return Err(Error::new(
                     Op::Open,
                     ErrorKind::Local,
@@ -175,11 +187,13 @@ impl Endpoint {
                 )
                 .hint("leave out raw: a pipe passes every octet anyway"));
             }
-            (reader, None) => reader.map(Input::Plain),
+            (reader, _) => reader.map(Input::Plain),
         };
-        let control = match is_terminal(&input) {
-            true => Some(window::tell(own(&input)?).map_err(|e| Error::io(Op::Open, e))?),
-            false => None,
+        let (control, told) = match typed_at {
+            true => window::tell(own(&input)?)
+                .map(|(port, told)| (Some(port), Some(told)))
+                .map_err(|error| Error::io(Op::Open, error))?,
+            false => (None, None),
         };
         let writer = half("output", &output, Access::Read, || {
             Writer::new(output.try_clone()?, Holder::Others)
@@ -203,10 +217,17 @@ impl Endpoint {
                 true => Output::Screen(Screen::new(writer)),
                 false => Output::Plain(writer),
             }),
+            told: told.filter(|_| matches!(self.typed, Typed::Following(_))),
+            escape: self.escape,
             release,
         };
+        let terminal = typed_at.then(|| Terminal {
+            kind: std::env::var("TERM").ok().filter(|kind| !kind.is_empty()),
+            size: window::cells(&input),
+        });
         let info = Info {
             size,
+            terminal: terminal.map(Box::new),
             ..Info::of(cx.at)
         };
         let channel = Channel::stream(stream, info, profile);
@@ -301,7 +322,33 @@ struct Standard {
     input: Option<Input>,
     /// Gone once the writing direction was ended.
     output: Option<Output>,
+    /// What the other side says to a terminal.
+    told: Option<mpsc::Receiver<Control>>,
+    escape: Escape,
     release: Release,
+}
+
+impl Standard {
+    /// Follows the other side, where it says how it wants what is typed. Who says so is a terminal's
+    /// other end, and what it shows is obeyed unless that is forbidden.
+    fn follow(&mut self, cx: &mut Context<'_>) {
+        let Some(told) = &mut self.told else {
+            return;
+        };
+        while let Poll::Ready(Some(control)) = told.poll_recv(cx) {
+            let Control::Typing(typing) = control else {
+                continue;
+            };
+            if let Some(Input::Keys(keys)) = &mut self.input {
+                keys.follow(typing);
+            }
+            if let Some(Output::Screen(screen)) = &mut self.output
+                && self.escape == Escape::OnTerminal
+            {
+                screen.obey();
+            }
+        }
+    }
 }
 
 impl AsyncRead for Standard {
@@ -310,7 +357,9 @@ impl AsyncRead for Standard {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().input {
+        let this = self.get_mut();
+        this.follow(cx);
+        match &mut this.input {
             Some(Input::Plain(reader)) => Pin::new(reader).poll_read(cx, buf),
             Some(Input::Keys(keys)) => Pin::new(keys.as_mut()).poll_read(cx, buf),
             None => Poll::Ready(Ok(())),
@@ -324,7 +373,9 @@ impl AsyncWrite for Standard {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().output {
+        let this = self.get_mut();
+        this.follow(cx);
+        match &mut this.output {
             Some(output) => output.as_write().poll_write(cx, data),
             None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }

@@ -1,4 +1,4 @@
-//! What is not data: window sizes, breaks, signals, a child's standard error, errors of the network.
+//! What is not data: window sizes, how a person types, breaks, signals, a child's standard error, errors of the network.
 //!
 //! Each side has a [`ControlPort`]; the relay passes on blindly what it takes from one side to the
 //! other, and who does not know a [`Control`] ignores it. The queues are bounded: a full one makes
@@ -20,6 +20,8 @@ pub enum Control {
         /// Characters a line.
         columns: u16,
     },
+    /// How what a person types is to be taken, as the side of the program wants it.
+    Typing(Typing),
     /// A break on the line.
     Break,
     /// A signal for the foreground process, by its POSIX number.
@@ -35,6 +37,18 @@ pub enum Control {
         /// Why, in words.
         reason: String,
     },
+}
+
+/// Who edits what is typed, and who shows it: a terminal that is typed at follows this, and a
+/// protocol for terminals passes it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typing {
+    /// Lines, edited and shown where they are typed.
+    Lines,
+    /// Lines, edited where they are typed and shown by nobody: a password.
+    Hidden,
+    /// Each key at once; the side of the program shows it.
+    Keys,
 }
 
 /// How many entries wait in a queue at most.

@@ -110,6 +110,15 @@ pub struct TlsFacts {
     pub resumed: bool,
 }
 
+/// The terminal at which somebody sits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terminal {
+    /// Its type, as `TERM` names it.
+    pub kind: Option<String>,
+    /// Its size when the side was opened: characters in a line, and lines; neither is 0.
+    pub size: Option<(u16, u16)>,
+}
+
 /// Everything that is known of one side. Empty fields are not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
@@ -127,6 +136,10 @@ pub struct Info {
     pub tls: Option<TlsFacts>,
     /// The request of a peer, or the response that we got.
     pub http: Option<Box<HttpFacts>>,
+    /// The terminal at which the peer sits.
+    pub terminal: Option<Box<Terminal>>,
+    /// The user whom the peer claims to be; nobody has checked it.
+    pub user: Option<String>,
     /// How many octets will come, where that is known beforehand.
     pub size: Option<u64>,
     /// The process that was started.
@@ -145,7 +158,7 @@ impl Info {
     }
 
     /// The names that [`variable`](Info::variable) knows, each with what it is.
-    pub const VARIABLES: [(&'static str, &'static str); 22] = [
+    pub const VARIABLES: [(&'static str, &'static str); 24] = [
         ("target", "where the peer wants to go, HOST:PORT"),
         ("target.host", "its host"),
         ("target.port", "its port"),
@@ -168,6 +181,11 @@ impl Info {
         ("http.host", "the host that it asks for"),
         ("http.version", "the version that it is made in"),
         ("http.status", "the status of the response, where we asked"),
+        (
+            "terminal",
+            "the type of the peer's terminal, as TERM has it",
+        ),
+        ("user", "the user whom the peer claims to be, unchecked"),
     ];
 
     /// The variable that `text` begins with, in its braces: `{peer.host}`.
@@ -195,6 +213,8 @@ impl Info {
             ("peer", "gid") => self.credentials.map(|c| c.gid.to_string()),
             ("peer", part) => part_of(self.peer.as_ref()?, part),
             ("local", part) => part_of(self.local.as_ref()?, part),
+            ("terminal", "") => self.terminal.as_ref()?.kind.clone(),
+            ("user", "") => self.user.clone(),
             ("tls", part) => {
                 let tls = self.tls.as_ref()?;
                 match part {

@@ -21,6 +21,7 @@ use super::command::{self, Plan};
 use crate::socket::channel::{Channel, Kind};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
+use crate::socket::info::Info;
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::scheme::{
     Build, Layer, Listeners, Parts, Reopen, Roles, Scheme, Shape, StandsOn,
@@ -116,13 +117,11 @@ fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
                 .hint(SCHEME.example),
         );
     }
+    let given = |name: &str| settings.is_given(name).then(|| settings.integer(name))?;
     Ok(Box::new(Endpoint {
         look: Look {
-            size: WindowSize {
-                rows: settings.integer("rows").unwrap_or(24),
-                columns: settings.integer("columns").unwrap_or(80),
-                ..WindowSize::default()
-            },
+            rows: given("rows"),
+            columns: given("columns"),
             echo: settings.flag("echo"),
             raw: settings.switch("raw").unwrap_or(bare),
         },
@@ -140,7 +139,10 @@ fn build(parts: &Parts<'_>) -> Result<Box<dyn Ground>> {
 /// How a new terminal is set up.
 #[derive(Clone, Copy, Debug)]
 struct Look {
-    size: WindowSize,
+    /// Lines of the window, where they were given.
+    rows: Option<u16>,
+    /// Characters in a line, where they were given.
+    columns: Option<u16>,
     echo: bool,
     raw: bool,
 }
@@ -159,9 +161,9 @@ struct Endpoint {
 impl Ground for Endpoint {
     fn connect<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Channel>> {
         Box::pin(async move {
-            let pty = self.look.open()?;
+            let pty = self.look.open(cx.origin)?;
             match &self.user {
-                User::Command(plan) => session::start(plan, pty, self.look.raw, cx),
+                User::Command(plan) => session::start(plan, pty, self.look, cx),
                 User::Others(place) => place.open(pty, cx).await,
             }
         })
@@ -169,12 +171,23 @@ impl Ground for Endpoint {
 }
 
 impl Look {
-    /// Opens a terminal that looks so.
-    fn open(self) -> Result<Pty> {
+    /// The size of a new window: as given, else that of the other side's terminal, else the usual.
+    fn size(self, origin: Option<&Info>) -> WindowSize {
+        let terminal = origin.and_then(|origin| origin.terminal.as_ref());
+        let (columns, rows) = terminal.and_then(|t| t.size).unwrap_or((80, 24));
+        WindowSize {
+            rows: self.rows.unwrap_or(rows),
+            columns: self.columns.unwrap_or(columns),
+            ..WindowSize::default()
+        }
+    }
+
+    /// Opens a terminal that looks so, for that other side.
+    fn open(self, origin: Option<&Info>) -> Result<Pty> {
         let failed = |error| Error::io_while(Op::Open, "a new terminal", error);
         let pty = tty::open_pty().map_err(failed)?;
         wharf_sys::descriptor::set_nonblocking(&pty.master).map_err(failed)?;
-        tty::set_window_size(&pty.slave, self.size).map_err(failed)?;
+        tty::set_window_size(&pty.slave, self.size(origin)).map_err(failed)?;
         self.set_modes(&pty.slave).map_err(failed)?;
         Ok(pty)
     }

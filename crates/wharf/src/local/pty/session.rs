@@ -14,17 +14,25 @@ use tokio::sync::mpsc;
 use wharf_sys::process::{self, Signal};
 use wharf_sys::tty::{self, Pty, WindowSize};
 
+use super::Look;
 use super::master::Master;
 use crate::local::child::{self, Manner, Running};
 use crate::local::command::Plan;
 use crate::socket::channel::{Channel, End, Finish, Profile, Status, Stream};
-use crate::socket::control::{Control, ControlPort};
+use crate::socket::control::{Control, ControlPort, Typing};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Op, Result};
 use crate::socket::info::{Info, SocketName};
 
-/// Starts the command of `plan` on `pty`. A `raw` terminal has no key for the end of input.
-pub(super) fn start(plan: &Plan, pty: Pty, raw: bool, cx: Cx<'_>) -> Result<Channel> {
+/// The type of the terminal at which the other side sits.
+fn kind_of_terminal(origin: &Info) -> Option<&str> {
+    origin.terminal.as_ref()?.kind.as_deref()
+}
+
+/// Starts the command of `plan` on `pty`, which looks so. A raw terminal has no key for the end of
+/// input; one that echoes wants each key, and says so to the other side.
+pub(super) fn start(plan: &Plan, pty: Pty, look: Look, cx: Cx<'_>) -> Result<Channel> {
+    let raw = look.raw;
     let failed = |error| Error::io(Op::Open, error);
     let Pty {
         master,
@@ -32,6 +40,11 @@ pub(super) fn start(plan: &Plan, pty: Pty, raw: bool, cx: Cx<'_>) -> Result<Chan
         path,
     } = pty;
     let mut command = plan.command(cx)?;
+    if let Some(kind) = cx.origin.and_then(kind_of_terminal)
+        && !plan.sets("TERM")
+    {
+        command.env("TERM", kind);
+    }
     command
         .stdin(slave.try_clone().map_err(failed)?)
         .stdout(slave.try_clone().map_err(failed)?)
@@ -54,6 +67,10 @@ pub(super) fn start(plan: &Plan, pty: Pty, raw: bool, cx: Cx<'_>) -> Result<Chan
     };
     let running = child::supervise(child, manner, None, cx.env, cx.at);
     let (ours, theirs) = ControlPort::pair();
+    if look.echo && !raw {
+        // It is new, so there is room.
+        let _ = ours.tx.try_send(Control::Typing(Typing::Keys));
+    }
     let terminal = master.try_clone().map_err(failed)?;
     tokio::spawn(obey(ours.rx, terminal, running.signals()));
     let session = Session {

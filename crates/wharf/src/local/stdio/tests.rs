@@ -20,7 +20,8 @@ fn open_as(
         at: "stdio:",
         origin: None,
     };
-    Endpoint { escape, raw: None }.open(input.into(), output.into(), Release::Keep, cx)
+    let typed = Typed::Following(None);
+    Endpoint { escape, typed }.open(input.into(), output.into(), Release::Keep, cx)
 }
 
 fn open(input: impl Into<OwnedFd>, output: impl Into<OwnedFd>) -> Channel {

@@ -1,7 +1,8 @@
-//! A terminal that is read key by key, and the escape key that leads out of it.
+//! A terminal that is read key by key, or as the other side wants it, and the escape key that leads out.
 //!
 //! It becomes raw when it is first read, which is when both sides are open: until then Ctrl-C still
-//! ends the program. What the keys mean is told by `wharf_proto`'s machine.
+//! ends the program. One that follows the other side stays as it is until that says something. What
+//! the keys mean is told by `wharf_proto`'s machine.
 //! Not here: the modes themselves (`raw`), what quitting ends (`stdio`).
 
 use std::io;
@@ -13,7 +14,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use wharf_proto::local::escape_key::{Event, Key, Machine};
 use wharf_sys::tty;
 
-use super::raw::Raw;
+use super::raw::{Changed, Mode};
+use crate::socket::control::Typing;
 use crate::socket::env::{Cx, Env};
 use crate::socket::error::{Error, Kind, Op};
 use crate::socket::log::Level;
@@ -22,8 +24,14 @@ use crate::socket::log::Level;
 #[derive(Debug)]
 pub(in crate::local) struct Keys<R> {
     inner: R,
-    /// The terminal, until it was made raw.
-    terminal: Result<OwnedFd, Raw>,
+    terminal: OwnedFd,
+    /// The mode that it is to have when it is read; none is its own.
+    wanted: Option<Mode>,
+    /// The mode that it was put into.
+    changed: Option<(Mode, Changed)>,
+    /// The escape key leads out: from the beginning, or since the other side said how it is typed.
+    leads_out: bool,
+    announced: bool,
     escape: Option<(Key, Machine)>,
     /// Keys for the peer that were not asked for yet.
     typed: Vec<u8>,
@@ -41,7 +49,21 @@ enum Over {
 
 impl<R: AsyncRead + Unpin> Keys<R> {
     /// Reads the keys of `terminal` by `inner`; `escape` is the key that leads out.
-    pub(in crate::local) fn new(
+    pub(in crate::local) fn raw(
+        inner: R,
+        terminal: OwnedFd,
+        escape: Option<Key>,
+        cx: Cx<'_>,
+    ) -> Keys<R> {
+        Keys {
+            wanted: Some(Mode::Raw),
+            leads_out: true,
+            ..Keys::following(inner, terminal, escape, cx)
+        }
+    }
+
+    /// Reads `terminal` by `inner` as it is, until [`follow`](Keys::follow) says otherwise.
+    pub(in crate::local) fn following(
         inner: R,
         terminal: OwnedFd,
         escape: Option<Key>,
@@ -49,7 +71,11 @@ impl<R: AsyncRead + Unpin> Keys<R> {
     ) -> Keys<R> {
         Keys {
             inner,
-            terminal: Ok(terminal),
+            terminal,
+            wanted: None,
+            changed: None,
+            leads_out: false,
+            announced: false,
             escape: escape.map(|key| (key, Machine::new(key))),
             typed: Vec::new(),
             over: None,
@@ -67,24 +93,42 @@ impl<R: AsyncRead + Unpin> Keys<R> {
         self.env.say(Level::Info, &self.at, text);
     }
 
-    fn enter(&mut self) -> io::Result<()> {
-        let Ok(terminal) = &self.terminal else {
-            return Ok(());
+    /// Takes what is typed as the other side wants it, from the next read on.
+    pub(in crate::local) fn follow(&mut self, typing: Typing) {
+        self.leads_out = true;
+        self.wanted = match typing {
+            Typing::Lines => None,
+            Typing::Hidden => Some(Mode::Hidden),
+            Typing::Keys => Some(Mode::Raw),
         };
+    }
+
+    /// Puts the terminal into the mode that is wanted, and says once how to get out.
+    fn enter(&mut self) -> io::Result<()> {
+        if self.leads_out && !self.announced {
+            self.announced = true;
+            if let Some((key, _)) = &self.escape {
+                self.say(&format!(
+                    "escape key is {key}: {key} . quits, {key} ? helps"
+                ));
+            }
+        }
+        if self.wanted == self.changed.as_ref().map(|(mode, _)| *mode) {
+            return Ok(());
+        }
         // The kernel would stop us as soon as we touched it. A terminal that is not our own
         // tells nothing, and lets everybody touch it.
-        if let Ok(false) = tty::in_foreground(terminal) {
+        if let Ok(false) = tty::in_foreground(&self.terminal) {
             let text = "a job in the background cannot make its terminal raw";
             return Err(Error::new(Op::Open, Kind::Local, text)
                 .hint("start it in the foreground")
                 .into());
         }
-        if let Some((key, _)) = &self.escape {
-            self.say(&format!(
-                "escape key is {key}: {key} . quits, {key} ? helps"
-            ));
+        // First as it was: each mode is put back to what it found.
+        self.changed = None;
+        if let Some(mode) = self.wanted {
+            self.changed = Some((mode, Changed::enter(&self.terminal, mode)?));
         }
-        self.terminal = Err(Raw::enter(terminal)?);
         Ok(())
     }
 
@@ -132,7 +176,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for Keys<R> {
             if this.over.is_some() {
                 return Poll::Ready(Ok(()));
             }
-            let Some((_, machine)) = &mut this.escape else {
+            let Some((_, machine)) = this.escape.as_mut().filter(|_| this.leads_out) else {
                 return Pin::new(&mut this.inner).poll_read(cx, buf);
             };
             let mut space = [0; 1024];
@@ -175,7 +219,7 @@ mod tests {
         let (mut typist, typed) = tokio::io::duplex(64);
         let terminal = || pty.slave.try_clone().unwrap();
         let key = Some(Key::DEFAULT);
-        let mut keys = Keys::new(typed, terminal(), key, context(&env));
+        let mut keys = Keys::raw(typed, terminal(), key, context(&env));
         assert!(!is_raw() && log.lines.lock().unwrap().is_empty());
 
         typist.write_all(b"a\x03\x1d?\x1d\x1db").await.unwrap();
@@ -204,7 +248,7 @@ mod tests {
         assert_eq!(&echo, b"x\r\n");
 
         let (mut typist, typed) = tokio::io::duplex(64);
-        let mut keys = Keys::new(typed, terminal(), None, context(&env));
+        let mut keys = Keys::raw(typed, terminal(), None, context(&env));
         typist.write_all(b"\x1d.").await.unwrap();
         drop(typist);
         let mut all = Vec::new();
@@ -213,13 +257,46 @@ mod tests {
         assert!(is_raw() && !keys.has_quit());
         restore();
         assert!(!is_raw());
+        drop(keys);
+
+        // One that follows the other side is as that wants it, and as it was in between.
+        let echoes = || {
+            let modes = rustix::termios::tcgetattr(&pty.slave).unwrap();
+            modes
+                .local_modes
+                .contains(rustix::termios::LocalModes::ECHO)
+        };
+        let (mut typist, typed) = tokio::io::duplex(64);
+        let mut keys = Keys::following(typed, terminal(), key, context(&env));
+        let mut octet = [0; 2];
+        typist.write_all(b"\x1d.").await.unwrap();
+        soon(keys.read_exact(&mut octet)).await.unwrap();
+        assert_eq!(&octet, b"\x1d.", "nobody has asked for anything");
+        for (typing, raw, echo) in [
+            (Typing::Hidden, false, false),
+            (Typing::Keys, true, false),
+            (Typing::Lines, false, true),
+            (Typing::Keys, true, false),
+        ] {
+            keys.follow(typing);
+            typist.write_all(b"ab").await.unwrap();
+            soon(keys.read_exact(&mut octet)).await.unwrap();
+            assert_eq!((is_raw(), echoes()), (raw, echo), "{typing:?}");
+        }
+        typist.write_all(b"\x1d.").await.unwrap();
+        assert_eq!(soon(keys.read(&mut octet)).await.unwrap(), 0);
+        assert!(keys.has_quit());
+        let said = log.lines.lock().unwrap().clone();
+        assert_eq!(said.len(), 3, "the key is announced once: {said:?}");
+        drop(keys);
+        assert!(!is_raw() && echoes());
     }
 
     #[tokio::test]
     async fn what_is_no_terminal_cannot_be_raw() {
         let file = tempfile::tempfile().unwrap();
         let env = Env::new();
-        let mut keys = Keys::new(&b"a"[..], file.into(), None, context(&env));
+        let mut keys = Keys::raw(&b"a"[..], file.into(), None, context(&env));
         assert!(soon(keys.read_u8()).await.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The raw mode of the one terminal that this process reads, given back whatever happens.
+//! The modes of the one terminal that this process reads, given back whatever happens.
 //!
 //! The only state of the library that is not held by its user: a terminal is one for the whole
 //! process, and must be found by a panic hook, which holds nothing.
@@ -10,13 +10,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wharf_sys::tty::{self, Saved};
 
 /// How the terminal was, while it is raw.
-static BEFORE: Mutex<Option<Saved>> = Mutex::new(None);
+static BEFORE: Mutex<Option<(Saved, Mode)>> = Mutex::new(None);
 
-fn before() -> MutexGuard<'static, Option<Saved>> {
+/// How a terminal is not as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Every key at once, unedited and unshown.
+    Raw,
+    /// Lines that are not shown.
+    Hidden,
+}
+
+fn before() -> MutexGuard<'static, Option<(Saved, Mode)>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Puts the terminal back as it was, if it is raw. May be called at any time and from any thread.
+/// Puts the terminal back as it was, if it is not. May be called at any time and from any thread.
 pub fn restore() {
     // Dropping it restores.
     *before() = None;
@@ -24,25 +33,29 @@ pub fn restore() {
 
 /// Whether the terminal is raw: then a line feed alone does not begin a line there.
 pub fn is_raw() -> bool {
-    before().is_some()
+    matches!(*before(), Some((_, Mode::Raw)))
 }
 
-/// A terminal that is raw until this is dropped.
+/// A terminal that has another mode until this is dropped.
 #[derive(Debug)]
-pub(super) struct Raw(());
+pub(super) struct Changed(());
 
-impl Raw {
-    /// Makes `terminal` raw.
+impl Changed {
+    /// Puts `terminal` into `mode`. Drop what changed it before.
     ///
     /// # Errors
     /// `ENOTTY` if it is no terminal.
-    pub(super) fn enter(terminal: &OwnedFd) -> io::Result<Raw> {
-        *before() = Some(tty::raw(terminal)?);
-        Ok(Raw(()))
+    pub(super) fn enter(terminal: &OwnedFd, mode: Mode) -> io::Result<Changed> {
+        let saved = match mode {
+            Mode::Raw => tty::raw(terminal)?,
+            Mode::Hidden => tty::hidden(terminal)?,
+        };
+        *before() = Some((saved, mode));
+        Ok(Changed(()))
     }
 }
 
-impl Drop for Raw {
+impl Drop for Changed {
     fn drop(&mut self) {
         restore();
     }

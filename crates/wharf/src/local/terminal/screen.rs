@@ -19,6 +19,8 @@ pub(in crate::local) struct Screen<W> {
     inner: W,
     /// `None` once the end was written.
     encoder: Option<Encoder>,
+    /// What is written is shown as it is.
+    obeys: bool,
     /// Encoded and not yet written, from `done` on.
     pending: String,
     done: usize,
@@ -29,8 +31,18 @@ impl<W: AsyncWrite + Unpin> Screen<W> {
         Screen {
             inner,
             encoder: Some(Encoder::new(Layout::Lines)),
+            obeys: false,
             pending: String::new(),
             done: 0,
+        }
+    }
+
+    /// From here on what is written is obeyed: the peer is a terminal's.
+    pub(in crate::local) fn obey(&mut self) {
+        if let Some(encoder) = self.encoder.take_if(|_| !self.obeys) {
+            encoder.finish(&mut self.pending);
+            self.encoder = Some(Encoder::new(Layout::Lines));
+            self.obeys = true;
         }
     }
 
@@ -64,6 +76,9 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for Screen<W> {
         let Some(encoder) = &mut this.encoder else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
+        if this.obeys {
+            return Pin::new(&mut this.inner).poll_write(cx, data);
+        }
         let piece = data.get(..PIECE).unwrap_or(data);
         encoder.emit(piece, &mut this.pending);
         // What does not go out now goes with the next write or flush.
@@ -108,6 +123,21 @@ mod tests {
         let (_, read) = tokio::join!(write, far.read_to_string(&mut shown));
         read.unwrap();
         assert_eq!(shown, "a\\x1b[2J\u{e9}\n\\xc3");
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_the_word_is_obeyed() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let mut screen = Screen::new(near);
+        screen.write_all(b"\x1b\xc3").await.unwrap();
+        screen.obey();
+        screen.obey();
+        screen.write_all(b"\x1b\xc3").await.unwrap();
+        screen.shutdown().await.unwrap();
+        drop(screen);
+        let mut shown = Vec::new();
+        far.read_to_end(&mut shown).await.unwrap();
+        assert_eq!(shown, b"\\x1b\\xc3\x1b\xc3");
     }
 
     #[tokio::test]

@@ -7,46 +7,47 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use wharf_sys::tty;
 
 use crate::socket::control::{Control, ControlPort};
 
-/// Tells the size of `terminal` by the port that is returned, until that is dropped.
+/// Tells the size of `terminal` by the port that is returned, until that is dropped. Also gives what
+/// the other side says.
 ///
 /// # Errors
 /// The signal cannot be watched.
-pub(in crate::local) fn tell(terminal: OwnedFd) -> io::Result<ControlPort> {
+pub(in crate::local) fn tell(
+    terminal: OwnedFd,
+) -> io::Result<(ControlPort, mpsc::Receiver<Control>)> {
     let mut changes = signal(SignalKind::window_change())?;
-    let (mut port, theirs) = ControlPort::pair();
+    let (ControlPort { tx, rx, .. }, theirs) = ControlPort::pair();
     tokio::spawn(async move {
         loop {
             if let Some(size) = size(&terminal) {
                 // Changes that come while there is no room are one: the size is asked for after it.
-                if port.tx.send(size).await.is_err() {
+                if tx.send(size).await.is_err() {
                     return;
                 }
             }
             tokio::select! {
                 changed = changes.recv() => if changed.is_none() { return },
-                gone = gone(&mut port) => return gone,
+                () = tx.closed() => return,
             }
         }
     });
-    Ok(theirs)
+    Ok((theirs, rx))
 }
 
-/// The size, where anybody has said it.
-fn size(terminal: &OwnedFd) -> Option<Control> {
+/// Characters in a line, and lines, where anybody has said them.
+pub(in crate::local) fn cells(terminal: &OwnedFd) -> Option<(u16, u16)> {
     let size = tty::window_size(terminal).ok()?;
-    (size.rows > 0 && size.columns > 0).then_some(Control::Winsize {
-        rows: size.rows,
-        columns: size.columns,
-    })
+    (size.rows > 0 && size.columns > 0).then_some((size.columns, size.rows))
 }
 
-/// Ignores what the other side says, until it is gone.
-async fn gone(port: &mut ControlPort) {
-    while port.rx.recv().await.is_some() {}
+fn size(terminal: &OwnedFd) -> Option<Control> {
+    let (columns, rows) = cells(terminal)?;
+    Some(Control::Winsize { rows, columns })
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
     async fn the_size_is_told_at_first_and_at_each_change() {
         let pty = open_pty().unwrap();
         set(&pty.slave, 24);
-        let mut port = tell(pty.slave.try_clone().unwrap()).unwrap();
+        let (mut port, _) = tell(pty.slave.try_clone().unwrap()).unwrap();
         let columns = 80;
         let first = soon(port.rx.recv()).await;
         assert_eq!(first, Some(Control::Winsize { rows: 24, columns }));
