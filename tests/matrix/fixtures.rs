@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::oneshot;
 use wharf::socket::info::SocketName;
@@ -36,17 +37,6 @@ pub const EXEMPT: &[(&str, &str)] = &[
         "the standard streams of the test itself; tests/cli relays them",
     ),
     ("netns", "a place to open sockets in, not an endpoint"),
-    (
-        "tap",
-        "a device carries whole frames, not any octets; tests/interop/devices talks through it",
-    ),
-    ("tun", "as tap, IP packets"),
-    ("eth", "as tap, on a device that is there"),
-    (
-        "ip",
-        "needs CAP_NET_RAW; its own tests relay over loopback where it is had",
-    ),
-    ("icmp", "as ip; the host itself is the peer, and echoes"),
     (
         "vsock",
         "needs the loopback of VM sockets, which few kernels have; tests/interop says so",
@@ -84,6 +74,10 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture {
         name: "tls",
         prepare: |_| over_tls(),
+    },
+    Fixture {
+        name: "telnet",
+        prepare: |_| over_telnet(),
     },
     Fixture {
         name: "udp",
@@ -301,6 +295,32 @@ fn over_tls() -> Ready {
                 let listener = TcpListener::from_std(listener).map_err(|e| e.to_string())?;
                 let (stream, _) = listener.accept().await.map_err(|e| e.to_string())?;
                 let stream = acceptor.accept(stream).await.map_err(|e| e.to_string())?;
+                let marks = Marks::None;
+                talks(OverStream { stream, marks })
+            })
+        }),
+    }
+}
+
+/// A server that agrees to BINARY, after which octets go as they are: nothing here says IAC.
+fn over_telnet() -> Ready {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    Ready {
+        address: format!("telnet+tcp://{at}#binary"),
+        join: Box::new(move |_| {
+            Box::pin(async move {
+                let listener = TcpListener::from_std(listener).map_err(|e| e.to_string())?;
+                let (mut stream, _) = listener.accept().await.map_err(|e| e.to_string())?;
+                let mut asked = [0; 6];
+                let heard = stream.read_exact(&mut asked).await;
+                heard.map_err(|e| e.to_string())?;
+                if asked != *b"\xff\xfb\0\xff\xfd\0" {
+                    return Err(format!("{asked:x?} is not WILL and DO BINARY"));
+                }
+                let said = stream.write_all(b"\xff\xfd\0\xff\xfb\0").await;
+                said.map_err(|e| e.to_string())?;
                 let marks = Marks::None;
                 talks(OverStream { stream, marks })
             })

@@ -5,11 +5,12 @@ mod tests;
 
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
-use crate::{Endpoint, application, framing, link, local, network, security, transport};
+use crate::{Endpoint, application, framing, local, network, security, transport};
 
 /// Every scheme, by layer and then by how often it is wanted.
 pub static SCHEMES: &[&Scheme] = &[
     &application::http::SCHEME,
+    &application::telnet::SCHEME,
     &framing::records::LINES,
     &framing::records::NUL,
     &framing::records::LEN16,
@@ -23,12 +24,7 @@ pub static SCHEMES: &[&Scheme] = &[
     &transport::unix::DATAGRAM,
     &transport::unix::SEQPACKET,
     &transport::vsock::SCHEME,
-    &network::icmp::SCHEME,
-    &network::ip::SCHEME,
-    &link::tuntap::TUN,
     &network::netns::SCHEME,
-    &link::tuntap::TAP,
-    &link::ethernet::SCHEME,
     &local::stdio::SCHEME,
     &local::file::SCHEME,
     &local::fd::SCHEME,
@@ -44,11 +40,18 @@ pub static SCHEMES: &[&Scheme] = &[
 ];
 
 /// Well-known names that stand for a whole stack.
-pub static SHORTHANDS: &[Shorthand] = &[Shorthand {
-    name: "https",
-    stack: &["http", "tls", "tcp"],
-    port: Some(443),
-}];
+pub static SHORTHANDS: &[Shorthand] = &[
+    Shorthand {
+        name: "https",
+        stack: &["http", "tls", "tcp"],
+        port: Some(443),
+    },
+    Shorthand {
+        name: "telnets",
+        stack: &["telnet", "tls", "tcp"],
+        port: Some(992),
+    },
+];
 
 /// What addresses are parsed with.
 pub static CATALOG: Catalog = Catalog {

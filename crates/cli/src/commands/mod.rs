@@ -6,7 +6,6 @@ pub mod endpoints;
 pub mod explain;
 pub mod help;
 pub mod man;
-pub mod ping;
 pub mod probe;
 pub mod relay;
 pub mod sheet;

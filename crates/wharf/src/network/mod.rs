@@ -1,9 +1,3 @@
-//! The network layer: IP and ICMP themselves, and places where sockets are opened.
+//! The network layer: places where sockets are opened.
 
-pub mod icmp;
-pub mod ip;
 pub mod netns;
-
-mod port;
-mod refused;
-mod source;
