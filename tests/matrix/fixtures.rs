@@ -38,6 +38,17 @@ pub const EXEMPT: &[(&str, &str)] = &[
     ),
     ("netns", "a place to open sockets in, not an endpoint"),
     (
+        "tap",
+        "a device carries whole frames, not any octets; tests/interop/devices talks through it",
+    ),
+    ("tun", "as tap, IP packets"),
+    ("eth", "as tap, on a device that is there"),
+    (
+        "ip",
+        "needs CAP_NET_RAW; its own tests relay over loopback where it is had",
+    ),
+    ("icmp", "as ip; the host itself is the peer, and echoes"),
+    (
         "vsock",
         "needs the loopback of VM sockets, which few kernels have; tests/interop says so",
     ),

@@ -61,6 +61,7 @@ fn run(words: &[OsString]) -> Exit {
 fn done(job: Job, voice: &Arc<Voice>) -> Result<Exit> {
     match job {
         Job::Relay(relay) => commands::relay::run(*relay, voice.clone()),
+        Job::Ping(ping) => commands::ping::run(*ping, voice),
         Job::Probe(probe) => commands::probe::run(&probe, voice),
         Job::Cert(cert) => commands::cert::run(*cert, voice),
         Job::ExplainOne { endpoint, json } => commands::explain::one(&endpoint, json),

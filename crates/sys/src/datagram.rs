@@ -218,9 +218,20 @@ pub enum Origin {
 /// # Source
 /// ip(7) and ipv6(7), `IP_RECVERR` and `IPV6_RECVERR`.
 pub fn recv_error(fd: impl AsFd) -> io::Result<Option<QueuedError>> {
+    recv_error_about(fd, &mut []).map(|queued| queued.map(|(queued, _)| queued))
+}
+
+/// The same, and into `buf` the beginning of what we had sent, from the header of its protocol on
+/// (ICMP) or behind it (UDP); the number is how many octets there are of it.
+///
+/// # Errors
+/// As [`recv_error`].
+/// # Source
+/// ip(7); the kernel's `ip_icmp_error`.
+pub fn recv_error_about(fd: impl AsFd, buf: &mut [u8]) -> io::Result<Option<(QueuedError, usize)>> {
     linux_only!({
         let mut queued = None;
-        let arrived = match message::recv(fd.as_fd(), &mut [], libc::MSG_ERRQUEUE, |item| {
+        let arrived = match message::recv(fd.as_fd(), buf, libc::MSG_ERRQUEUE, |item| {
             if matches!(
                 (item.level, item.kind),
                 (libc::IPPROTO_IP, libc::IP_RECVERR) | (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
@@ -233,7 +244,7 @@ pub fn recv_error(fd: impl AsFd) -> io::Result<Option<QueuedError>> {
         };
         let mut queued: QueuedError = queued.ok_or(io::ErrorKind::InvalidData)?;
         queued.destination = arrived.name.as_ref().and_then(SockAddr::as_socket);
-        Ok(Some(queued))
+        Ok(Some((queued, arrived.len)))
     })
 }
 

@@ -24,12 +24,15 @@ pub mod argument;
 pub mod cached;
 pub mod datagram;
 pub mod descriptor;
+pub mod icmp;
 pub mod interface;
 pub mod mmsg;
 pub mod multicast;
+pub mod netdev;
 pub mod netns;
 pub mod options;
 pub mod owner;
+pub mod packet;
 pub mod process;
 pub mod readiness;
 pub mod record;
@@ -37,6 +40,7 @@ pub mod serial;
 pub mod splice;
 pub mod stream;
 pub mod tty;
+pub mod tuntap;
 
 #[cfg(test)]
 mod testing;

@@ -79,22 +79,12 @@ pub fn inside<T: Send>(ns: BorrowedFd, f: impl FnOnce() -> T + Send) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::privileged;
+    use crate::testing::namespace;
     use std::net::TcpListener;
-
-    /// An empty namespace: a thread unshares, and the namespace lives on in the descriptor.
-    fn empty() -> Option<OwnedFd> {
-        let made = std::thread::spawn(|| {
-            // SAFETY: a new network namespace shares no memory or descriptors with the old one.
-            unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }?;
-            open("/proc/thread-self/ns/net")
-        });
-        privileged("unshare(CLONE_NEWNET)", made.join().unwrap())
-    }
 
     #[test]
     fn what_runs_inside_sees_the_other_network_and_only_that_thread_does() {
-        let Some(ns) = empty() else { return };
+        let Some(ns) = namespace() else { return };
         let interfaces = || {
             std::fs::read_to_string("/proc/thread-self/net/dev")
                 .unwrap()
@@ -118,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_panic_inside_is_passed_on() {
-        let Some(ns) = empty() else { return };
+        let Some(ns) = namespace() else { return };
         let caught = std::panic::catch_unwind(|| inside(ns.as_fd(), || panic!("inside")));
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"inside"));
     }

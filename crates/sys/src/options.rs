@@ -236,8 +236,19 @@ pub fn receive_errors(fd: impl AsFd) -> io::Result<()> {
             |fd| switch(fd, libc::IPPROTO_IP, libc::IP_RECVERR, true),
             |fd| switch(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVERR, true),
         )?;
-        switch(fd, libc::SOL_SOCKET, SO_SELECT_ERR_QUEUE, true)
+        wake_on_error(fd)
     })
+}
+
+/// Has a pending error wake a task that waits to read, if the socket is watched as
+/// [`readiness::datagrams`](crate::readiness::datagrams) says.
+///
+/// # Errors
+/// `Unsupported` other than on Linux.
+/// # Source
+/// The kernel's `net/core/datagram.c`, `datagram_poll`.
+pub fn wake_on_error(fd: impl AsFd) -> io::Result<()> {
+    linux_only!({ switch(fd.as_fd(), libc::SOL_SOCKET, SO_SELECT_ERR_QUEUE, true) })
 }
 
 /// Makes the kernel tell, with each datagram, the address it was sent to and the interface.

@@ -2,7 +2,7 @@
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Waits until `fd` is readable or in error; panics after ten seconds.
 pub(crate) fn readable(fd: impl AsFd) {
@@ -31,4 +31,14 @@ pub(crate) fn privileged<T>(what: &str, result: io::Result<T>) -> Option<T> {
         }
         Err(error) => panic!("{what}: {error}"),
     }
+}
+
+/// An empty network namespace, which lives on in the descriptor; `None` if we may make none.
+pub(crate) fn namespace() -> Option<OwnedFd> {
+    let made = std::thread::spawn(|| {
+        // SAFETY: a new network namespace shares no memory or descriptors with the old one.
+        unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }?;
+        crate::netns::open("/proc/thread-self/ns/net")
+    });
+    privileged("unshare(CLONE_NEWNET)", made.join().unwrap())
 }

@@ -5,7 +5,7 @@ mod tests;
 
 use crate::socket::error::Result;
 use crate::socket::scheme::{Catalog, Scheme, Shorthand};
-use crate::{Endpoint, application, framing, local, network, security, transport};
+use crate::{Endpoint, application, framing, link, local, network, security, transport};
 
 /// Every scheme, by layer and then by how often it is wanted.
 pub static SCHEMES: &[&Scheme] = &[
@@ -24,7 +24,12 @@ pub static SCHEMES: &[&Scheme] = &[
     &transport::unix::DATAGRAM,
     &transport::unix::SEQPACKET,
     &transport::vsock::SCHEME,
+    &network::icmp::SCHEME,
+    &network::ip::SCHEME,
+    &link::tuntap::TUN,
     &network::netns::SCHEME,
+    &link::tuntap::TAP,
+    &link::ethernet::SCHEME,
     &local::stdio::SCHEME,
     &local::file::SCHEME,
     &local::fd::SCHEME,

@@ -24,6 +24,7 @@ pub mod application;
 pub mod blocking;
 pub mod catalog;
 pub mod framing;
+pub mod link;
 pub mod local;
 pub mod network;
 pub mod observe;

@@ -12,10 +12,12 @@ use wharf::{Endpoint, Error, Result};
 
 use super::help::Wish;
 use super::low::{
-    Command, CommonFlags, Low, ProbeFlags, RelayFlags, SideName, Sides, Way, WhenFull, WhenOversize,
+    Command, CommonFlags, Low, PingFlags, ProbeFlags, RelayFlags, SideName, Sides, Way, WhenFull,
+    WhenOversize,
 };
 use super::sides;
 use super::value::QuitAfter;
+use crate::commands::ping::{self, Ping};
 use crate::commands::{cert, endpoints};
 use crate::terminal::voice::{Form, Voice};
 
@@ -35,6 +37,8 @@ pub enum Job {
         scheme: Option<String>,
         form: endpoints::Form,
     },
+    /// Tells whether hosts answer, and how soon.
+    Ping(Box<Ping>),
     /// Tells which ports are open.
     Probe(Probe),
     /// Shows a server's certificates.
@@ -120,6 +124,7 @@ pub fn plan(low: Low) -> Result<Job> {
                 _ => endpoints::Form::Text,
             },
         },
+        Some(Command::Ping(flags)) => Job::Ping(Box::new(ping(flags, &common)?)),
         Some(Command::Probe(flags)) => Job::Probe(probe(flags, &common)?),
         Some(Command::Cert { address, pem }) => Job::Cert(Box::new(Cert {
             endpoint: cert::address(&address)?,
@@ -261,3 +266,34 @@ fn probe(flags: ProbeFlags, common: &CommonFlags) -> Result<Probe> {
         json: common.json,
     })
 }
+
+fn ping(flags: PingFlags, common: &CommonFlags) -> Result<Ping> {
+    let hosts = flags.hosts.iter();
+    let targets = hosts.map(|typed| ping::Target::parse(sides::text(typed)?));
+    let targets = targets.collect::<Result<Vec<_>>>()?;
+    if flags.interval < LEAST_INTERVAL && targets.iter().any(|target| target.is_remote()) {
+        return Err(Error::usage("an interval below 10ms is a flood")
+            .hint("--interval 10ms is the least, except to this machine"));
+    }
+    let options = wharf::network::icmp::ping::Options {
+        config: wharf::network::icmp::ping::Config {
+            count: flags.count.map(|count| count as u64),
+            interval: flags.interval,
+            timeout: flags.timeout,
+        },
+        size: flags.size,
+    };
+    Ok(Ping {
+        targets,
+        options,
+        names: names(common),
+        form: match (common.json, common.quiet) {
+            (true, _) => ping::Form::Json,
+            (_, true) => ping::Form::Quiet,
+            _ => ping::Form::Text,
+        },
+    })
+}
+
+/// Who asks faster floods; only this machine may be asked so.
+const LEAST_INTERVAL: Duration = Duration::from_millis(10);

@@ -315,6 +315,13 @@ pub enum Command {
         #[command(flatten)]
         sides: Sides,
     },
+    /// Tells whether hosts answer, and how soon: a live line each
+    ///
+    /// A HOST is asked for echoes (ICMP); any other address is opened and closed again, which measures
+    /// handshakes too: tls://HOST. Ends after --count, or at Ctrl-C, with a summary: loss, times, and
+    /// jitter after RFC 3550. Exits with 0 if all have answered, and otherwise with the code of the first
+    /// that never did: 5 if it was silent, 4 if it is unreachable, 3 if its name has no address.
+    Ping(PingFlags),
     /// Tells which ports are open (nc -z)
     ///
     /// Many are tried at once. Exits with 0 if all are open, and otherwise with the code of the first
@@ -367,4 +374,28 @@ pub struct ProbeFlags {
     /// How long an answer is waited for
     #[arg(long, short = 'w', value_name = "TIME", default_value = "2s", value_parser = value::duration)]
     pub timeout: Duration,
+}
+
+/// Flags of `wharf ping`.
+#[derive(Debug, Args)]
+pub struct PingFlags {
+    /// Hosts, or any addresses that can be opened
+    #[arg(required = true, value_name = "HOST")]
+    pub hosts: Vec<OsString>,
+
+    /// How often each is asked; for ever unless it is given
+    #[arg(long, short, value_name = "N", value_parser = value::positive)]
+    pub count: Option<usize>,
+
+    /// How long after one question the next one is asked
+    #[arg(long, short, value_name = "TIME", default_value = "1s", value_parser = value::duration)]
+    pub interval: Duration,
+
+    /// How long an answer is waited for
+    #[arg(long, short = 'w', value_name = "TIME", default_value = "2s", value_parser = value::duration)]
+    pub timeout: Duration,
+
+    /// The octets that an echo carries
+    #[arg(long, short, value_name = "N", default_value = "56")]
+    pub size: usize,
 }

@@ -6,6 +6,7 @@ pub mod endpoints;
 pub mod explain;
 pub mod help;
 pub mod man;
+pub mod ping;
 pub mod probe;
 pub mod relay;
 pub mod sheet;

@@ -4,11 +4,13 @@
 //! protocol that is carried, and the two addresses of a packet, over which upper checksums go.
 //! Not here: raw sockets and interfaces (`wharf::network`), fragments put together.
 
+pub mod echo;
 pub mod icmpv4;
 pub mod icmpv6;
 pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod ping;
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -6,5 +6,6 @@
 pub mod eyeballs;
 pub mod framing;
 pub mod rate;
+pub mod segment;
 pub mod tcp;
 pub mod udp;

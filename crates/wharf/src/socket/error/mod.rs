@@ -89,6 +89,14 @@ impl Error {
         Error::new(op, kind, format!("{what}: {}", plain(&error))).because(error)
     }
 
+    /// The operating system wants `capability` (`CAP_NET_RAW`) for `what`; the hint is the command that
+    /// grants it to the program.
+    pub fn lacks(op: Op, what: impl fmt::Display, capability: &str) -> Error {
+        let grant = capability.to_ascii_lowercase();
+        Error::new(op, Kind::Privilege, format!("{what} needs {capability}"))
+            .hint(format!("sudo setcap {grant}+ep $(command -v wharf)"))
+    }
+
     /// Adds what to try: a whole sentence, or the address to type.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Error {

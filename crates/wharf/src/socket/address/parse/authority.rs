@@ -9,7 +9,7 @@ use crate::socket::address::{Authority, Host, Locator, Port};
 use crate::socket::error::{Error, Result};
 use crate::socket::info::Info;
 use crate::socket::options::Secret;
-use crate::socket::scheme::{PortRule, Scheme};
+use crate::socket::scheme::PortRule;
 use crate::socket::units::nearest;
 
 /// A host and its port, with the text of the port for errors.
@@ -46,10 +46,9 @@ impl Parser<'_> {
         }
         let host = match (host, stack.role) {
             (Host::Missing, Role::Server) if !is_path => Host::V4(Ipv4Addr::LOCALHOST),
-            // A ground that owns the path may be all path: netns:///run/netns/blue.
-            (Host::Missing, Role::Client)
-                if !(is_path || has_path && owns_path(stack.layers.last())) =>
-            {
+            // A ground without ports has no machine to reach: it says itself whether a name is wanted.
+            // netns:///run/netns/blue is all path; tap:// has the kernel choose.
+            (Host::Missing, Role::Client) if !is_path && rule != PortRule::Absent => {
                 return Err(self.host_missing(stack, place, port_text));
             }
             (host, _) => host,
@@ -313,8 +312,4 @@ impl Parser<'_> {
         let error = self.wrong(tail.at, reason);
         Some(error.hint(format!("write {cut} as {code} in a password")))
     }
-}
-
-fn owns_path(ground: Option<&&'static Scheme>) -> bool {
-    ground.is_some_and(|ground| ground.owns_path)
 }
