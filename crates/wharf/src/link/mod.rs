@@ -4,3 +4,4 @@ pub mod ethernet;
 pub mod tuntap;
 
 mod device;
+pub mod switch;

@@ -5,6 +5,7 @@
 
 mod controls;
 mod direction;
+pub mod many;
 mod options;
 mod pace;
 mod pair;

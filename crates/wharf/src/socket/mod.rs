@@ -14,6 +14,7 @@ pub mod error;
 #[cfg(test)]
 pub mod fake;
 pub mod fast_path;
+pub mod forward;
 pub mod info;
 pub mod kernel;
 pub mod lend;
