@@ -63,6 +63,8 @@ fn done(job: Job, voice: &Arc<Voice>) -> Result<Exit> {
         Job::Relay(relay) => commands::relay::run(*relay, voice.clone()),
         Job::Ping(ping) => commands::ping::run(*ping, voice),
         Job::Probe(probe) => commands::probe::run(&probe, voice),
+        Job::Switch(switch) => commands::switch::run(*switch, voice.clone()),
+        Job::ExplainSwitch { switch, json } => commands::switch::explain(&switch, json),
         Job::Cert(cert) => commands::cert::run(*cert, voice),
         Job::ExplainOne { endpoint, json } => commands::explain::one(&endpoint, json),
         Job::Explain { relay, json } => commands::explain::both(&relay, json),

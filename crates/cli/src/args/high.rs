@@ -16,6 +16,7 @@ use super::low::{
     WhenOversize,
 };
 use super::sides;
+use super::switch::{self, Switch};
 use super::value::QuitAfter;
 use crate::commands::ping::{self, Ping};
 use crate::commands::{cert, endpoints};
@@ -41,6 +42,10 @@ pub enum Job {
     Ping(Box<Ping>),
     /// Tells which ports are open.
     Probe(Probe),
+    /// Runs a switch.
+    Switch(Box<Switch>),
+    /// Tells what a switch would do.
+    ExplainSwitch { switch: Box<Switch>, json: bool },
     /// Shows a server's certificates.
     Cert(Box<Cert>),
     /// Prints completions.
@@ -126,6 +131,14 @@ pub fn plan(low: Low) -> Result<Job> {
         },
         Some(Command::Ping(flags)) => Job::Ping(Box::new(ping(flags, &common)?)),
         Some(Command::Probe(flags)) => Job::Probe(probe(flags, &common)?),
+        Some(Command::Switch(flags)) => {
+            let is_dry = flags.dry_run;
+            let switch = Box::new(switch::plan(*flags, names(&common))?);
+            match is_dry {
+                true => Job::ExplainSwitch { switch, json },
+                false => Job::Switch(switch),
+            }
+        }
         Some(Command::Cert { address, pem }) => Job::Cert(Box::new(Cert {
             endpoint: cert::address(&address)?,
             names: names(&common),

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use ipnet::IpNet;
 use wharf::socket::env::Override;
 
+use super::switch::SwitchFlags;
 use super::value;
 
 /// Relays between two endpoints of any layer of the network.
@@ -340,6 +341,16 @@ pub enum Command {
         #[arg(long)]
         pem: bool,
     },
+    /// Joins any number of endpoints that carry frames: a learning Ethernet switch
+    ///
+    /// A port is [NAME=]ADDRESS: tap://, eth://, udp://, len16+tcp://, len16+tls-listen:// (each peer is a
+    /// port), len32+unix: and unixgram: (QEMU), len16+exec:vde_plug. It is called by its NAME, or its
+    /// interface, or its place on the line.
+    ///
+    ///   wharf switch tap://sw0 len16+tls-listen://0.0.0.0:4433
+    ///   wharf switch a=tap://a b=eth://veth1 --access a:10 --trunk b:10,20
+    #[command(verbatim_doc_comment)]
+    Switch(Box<SwitchFlags>),
     /// Prints the completions of a shell
     ///
     /// bash: wharf completions bash >/etc/bash_completion.d/wharf; zsh: >/usr/share/zsh/site-functions/_wharf;

@@ -10,6 +10,7 @@ pub mod low;
 pub mod ports;
 pub mod secret;
 pub mod sides;
+pub mod switch;
 pub mod value;
 
 use std::ffi::{OsStr, OsString};

@@ -126,7 +126,7 @@ pub fn short() -> String {
         "\nAn address is SCHEME://HOST:PORT#OPTION,...; HOST:PORT is TCP, :PORT listens on\n\
          loopback, - is standard input and output, ./x a file. LEFT alone: wharf - LEFT.\n\n\
          Commands: endpoints [SCHEME]  explain A [B]  probe ADDRESS...  cert HOST\n          \
-         completions SHELL   man            help [TOPIC]      version\n\n  \
+         switch PORT...  completions SHELL  man  help [TOPIC]  version\n\n  \
          -v, --verbose  say more          -q, --quiet   say only errors\n      \
          --json     events as JSON        --once    serve only one\n  \
          -4, -6         one IP version        --stats   say what was moved\n      \

@@ -10,3 +10,4 @@ pub mod ping;
 pub mod probe;
 pub mod relay;
 pub mod sheet;
+pub mod switch;

@@ -10,6 +10,7 @@ use wharf::relay::{Outcome, Refusal};
 use wharf::socket::info::{Info, SocketName};
 use wharf::socket::log::{Level, Message};
 
+use super::switch::News;
 use crate::exit::Exit;
 
 /// Something that happened.
@@ -47,6 +48,8 @@ pub enum Event<'a> {
     Failed { id: u64, error: &'a Error },
     /// A peer was turned away.
     Refused { peer: &'a Info, why: Refusal },
+    /// Something about a switch.
+    Switch { news: &'a News<'a> },
     /// What was moved so far.
     Stats { totals: &'a Totals },
     /// The run ended.
@@ -112,6 +115,7 @@ impl<'a> Event<'a> {
             Event::Listening { .. } | Event::Refused { .. } | Event::Ended { .. } => Level::Info,
             Event::Opened { .. } | Event::Closed { .. } | Event::Attempt { .. } => Level::Debug,
             Event::Note { level, .. } => *level,
+            Event::Switch { news } => news.level(),
         }
     }
 

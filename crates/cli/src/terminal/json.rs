@@ -11,7 +11,7 @@ use wharf::relay::{Flow, Outcome};
 use wharf::socket::info::{Info, SocketName, TlsFacts};
 
 use super::event::{Event, Totals, refusal_name};
-use super::fault;
+use super::{fault, switch};
 use crate::exit::code_of;
 
 /// One line with its end.
@@ -100,6 +100,8 @@ enum Line {
         sums: Sums,
     },
     Error(Fault),
+    #[serde(untagged)]
+    Switch(switch::Line),
 }
 
 impl Line {
@@ -149,6 +151,7 @@ impl Line {
                 sums: Sums::of(totals),
             },
             Event::Error { error } => Line::Error(Fault::of(error)),
+            Event::Switch { news } => Line::Switch(switch::Line::of(news)),
         }
     }
 
@@ -173,7 +176,7 @@ impl Line {
 
 /// An error: the same exit code as in text.
 #[derive(Serialize)]
-struct Fault {
+pub struct Fault {
     kind: &'static str,
     code: u8,
     op: &'static str,
@@ -193,7 +196,8 @@ struct Fault {
 }
 
 impl Fault {
-    fn of(error: &Error) -> Fault {
+    /// The fields of an error.
+    pub fn of(error: &Error) -> Fault {
         let place = error.place();
         Fault {
             kind: error.kind().name(),

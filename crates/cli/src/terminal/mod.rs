@@ -9,6 +9,7 @@ pub mod fault;
 pub mod json;
 pub mod progress;
 pub mod schema;
+pub mod switch;
 pub mod text;
 pub mod voice;
 

@@ -289,7 +289,7 @@ pub fn markdown() -> String {
          seconds since 1970. A field whose type ends in `?` is left out where it is not known. New events\n\
          and fields may come: pass over what you do not know.\n",
     );
-    for event in &EVENTS {
+    for event in EVENTS.iter().chain(&super::switch::EVENTS) {
         let _ = write!(out, "\n## {}\n\n{}\n\n", event.name, event.when);
         table(&mut out, event.fields);
     }

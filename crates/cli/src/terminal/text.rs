@@ -45,6 +45,7 @@ pub fn lines(event: &Event<'_>) -> Vec<String> {
             };
             vec![format!("refused {who}: {why}")]
         }
+        Event::Switch { news } => vec![news.text()],
         Event::Stats { totals } | Event::Ended { totals, .. } => vec![summary(totals)],
         Event::Error { error } => fault::lines(error),
     };

@@ -11,7 +11,7 @@ mod watcher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wharf::relay::{Plan, Summary, serve};
+use wharf::relay::{Plan, serve};
 use wharf::socket::env::{Env, Shutdown, Stage};
 use wharf::socket::log::Level;
 use wharf::socket::scheme::Reopen;
@@ -134,9 +134,10 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// Runs `serving` as a task of this thread's event loop: what it runs itself outside of a task is
 /// woken by way of the kernel, a write and a turn for each connection.
-pub async fn in_a_task<F>(serving: F) -> Result<Summary>
+pub async fn in_a_task<T, F>(serving: F) -> Result<T>
 where
-    F: Future<Output = Result<Summary>> + Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
 {
     match tokio::spawn(serving).await {
         Ok(summary) => summary,
@@ -150,10 +151,10 @@ where
 }
 
 /// Serves until done, or until what was told to stop at once had its last chance; `None` then.
-async fn stoppable(
-    serving: impl Future<Output = Result<Summary>>,
+pub async fn stoppable<T>(
+    serving: impl Future<Output = Result<T>>,
     env: &Env,
-) -> Option<Result<Summary>> {
+) -> Option<Result<T>> {
     let mut shutdown = env.shutdown.clone();
     let late = async {
         shutdown.reached(Stage::Stopping).await;
