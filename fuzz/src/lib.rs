@@ -11,6 +11,7 @@ pub mod framing;
 pub mod newline;
 pub mod smoke;
 pub mod starttls;
+pub mod switch;
 pub mod telnet;
 
 /// A target by name.
@@ -46,6 +47,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "starttls",
         check: starttls::check,
+    },
+    Target {
+        name: "switch",
+        check: switch::check,
     },
     Target {
         name: "telnet",
