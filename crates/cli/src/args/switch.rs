@@ -395,12 +395,29 @@ fn settings(flags: &SwitchFlags) -> Settings {
 /// One port as it was typed.
 fn member(number: usize, typed: &str) -> Result<Member> {
     let (name, address) = split_name(typed);
-    let endpoint = Endpoint::parse(address)?;
+    let endpoint = open_eared(Endpoint::parse(address)?)?;
     let name = match name {
         Some(name) => name.to_owned(),
         None => interface(&endpoint).unwrap_or_else(|| number.to_string()),
     };
     Ok(Member { name, endpoint })
+}
+
+/// The same endpoint, hearing what is meant for others too where it can be told to: a switch is for
+/// others. An address that says `promiscuous` itself, either way, is left alone.
+fn open_eared(endpoint: Endpoint) -> Result<Endpoint> {
+    const OPTION: &str = "promiscuous";
+    let mut layers = endpoint.layers().iter();
+    let is_deaf = layers.any(|layer| {
+        let knows = layer.scheme.specs().any(|spec| spec.name == OPTION);
+        knows && !layer.settings.is_given(OPTION)
+    });
+    if !is_deaf {
+        return Ok(endpoint);
+    }
+    let text = endpoint.address().to_string_with_secrets();
+    let joint = if text.contains('#') { ',' } else { '#' };
+    Endpoint::parse(&format!("{text}{joint}{OPTION}"))
 }
 
 /// The name before `=`, if what stands there can be one: no address begins like that.

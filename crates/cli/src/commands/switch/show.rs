@@ -15,7 +15,7 @@ use wharf::link::switch::{Reason, Switch};
 use wharf::relay::many::{Looker, View};
 use wharf::socket::env::{Stage, Stopper};
 use wharf::socket::log::Level;
-use wharf::socket::units::{format_duration, format_size};
+use wharf::socket::units::format_size;
 
 use crate::terminal::Voice;
 use crate::terminal::voice::Form;
@@ -203,12 +203,15 @@ impl Picture {
 
     /// As a table, with rates since an earlier picture.
     fn text(&self, earlier: Option<(&Picture, Duration)>, up: Duration) -> String {
-        let up = format_duration(Duration::from_secs(up.as_secs()));
+        let ports = match self.ports.len() {
+            1 => "1 port".to_owned(),
+            n => format!("{n} ports"),
+        };
+        let (known, most) = (self.table.len(), self.max_entries);
+        let seconds = up.as_secs();
+        let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         let mut out = format!(
-            "switch: {} ports, {} addresses of {}, up {up}\n\n",
-            self.ports.len(),
-            self.table.len(),
-            self.max_entries,
+            "switch: {ports}, {known} of {most} addresses, up {hours}:{minutes:02}:{seconds:02}\n\n"
         );
         let mut rows = vec![
             [
@@ -333,7 +336,7 @@ mod tests {
             Duration::from_secs(61),
         );
         let expected = "\
-switch: 1 ports, 1 addresses of 100, up 1m1s
+switch: 1 port, 1 of 100 addresses, up 0:01:01
 
 PORT  STATE  IN  IN/S     OUT  OUT/S  DROPPED  LOST  ADDRESSES  PEER
 lan   up     7   2.0 KiB  0    0 B    2        3     1          tap://lan

@@ -239,16 +239,23 @@ where
     drop(ups);
     let driver = Driver::new(forward, arrivals, looks.0, watch, options.clone());
     let mut driving = std::pin::pin!(tokio::task::unconstrained(driver.run(env)));
-    loop {
+    let summary = loop {
         tokio::select! {
-            summary = &mut driving => return Ok(summary),
-            Some(ended) = keepers.join_next() => match ended {
-                Ok(kept) => kept?,
-                Err(panic) => {
-                    let text = format!("a port broke wharf: {panic}");
-                    return Err(Error::new(Op::Connect, Kind::Bug, text));
-                }
-            },
+            summary = &mut driving => break summary,
+            Some(ended) = keepers.join_next() => kept(ended)?,
         }
+    };
+    // They end with the run, or it ended with the last of them; why is still to be told.
+    while let Some(ended) = keepers.join_next().await {
+        kept(ended)?;
     }
+    Ok(summary)
+}
+
+/// How keeping an endpoint's ports ended.
+fn kept(ended: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    ended.unwrap_or_else(|panic| {
+        let text = format!("a port broke wharf: {panic}");
+        Err(Error::new(Op::Connect, Kind::Bug, text))
+    })
 }
