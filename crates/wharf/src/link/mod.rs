@@ -1,7 +1,7 @@
-//! The link layer: Ethernet devices of this machine, and those that are made here.
+//! The link layer: Ethernet devices of this machine, those that are made here, and a switch for frames.
 
 pub mod ethernet;
+pub mod switch;
 pub mod tuntap;
 
 mod device;
-pub mod switch;
