@@ -80,6 +80,16 @@ class Wharf(Peer):
     def tls_out(self, a, b):
         return self.command(f"tcp-listen://{a}", f"tls://{b}#danger-accept-any-certificate,resume=no")
 
+    def server(self, folder, *listening):
+        return [self.path, "--quiet", "serve", folder, "--workers", str(self.given.workers), *listening]
+
+    def serve(self, a, folder):
+        return self.server(folder, "--http", a)
+
+    def serve_tls(self, a, folder):
+        cert, key = self.given.certificate("cert.pem"), self.given.certificate("key.pem")
+        return self.server(folder, "--https", a, "--cert", cert, "--key", key)
+
     def help(self):
         return [self.path, "--version"]
 
@@ -235,6 +245,44 @@ stream {{
         proxy_ssl on;
         proxy_ssl_protocols TLSv1.3;
         proxy_ssl_session_reuse off;""")
+
+
+    def site(self, listen, root, more=""):
+        user = "user root;" if os.getuid() == 0 else ""
+        folder = self.given.folder
+        path = self.config_file("site.conf", f"""
+{user}
+daemon off;
+worker_processes {self.given.workers};
+worker_rlimit_nofile {self.given.descriptors};
+pid {folder}/nginx.pid;
+error_log stderr crit;
+events {{ worker_connections {min(20_000, self.given.descriptors)}; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 100000000;
+    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    server {{
+        listen {listen};
+        root {root};
+        {more}
+    }}
+}}
+""")
+        return [self.path, "-p", folder, "-e", "stderr", "-c", path]
+
+    def serve(self, a, folder):
+        return self.site(f"{a} reuseport backlog=16384", folder)
+
+    def serve_tls(self, a, folder):
+        cert, key = self.given.certificate("cert.pem"), self.given.certificate("key.pem")
+        return self.site(f"{a} ssl reuseport backlog=16384", folder, f"""
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv1.3;""")
 
 
 class Ncat(Peer):

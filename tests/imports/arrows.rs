@@ -47,6 +47,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("wharf/relay", &["wharf/socket", "proto", "sys"]),
     ("wharf/observe", &["wharf/socket", "proto", "sys"]),
     ("wharf/files", &["wharf/socket", "proto", "sys"]),
+    // A server of files: what `wharf serve` is, as `relay` is what `wharf A B` is.
+    (
+        "wharf/serve",
+        &["wharf/socket", "wharf/files", "proto", "sys"],
+    ),
     ("wharf/testing", &["wharf/socket", "proto", "sys"]),
     ("wharf/catalog", &["wharf", "proto", "sys"]),
     ("wharf/blocking", &["wharf", "proto", "sys"]),

@@ -66,6 +66,8 @@ fn done(job: Job, voice: &Arc<Voice>) -> Result<Exit> {
         Job::Switch(switch) => commands::switch::run(*switch, voice.clone()),
         Job::ExplainSwitch { switch, json } => commands::switch::explain(&switch, json),
         Job::Cert(cert) => commands::cert::run(*cert, voice),
+        Job::Serve(serve) => commands::serve::run(*serve, voice.clone()),
+        Job::Passwd(passwd) => commands::passwd::run(&passwd, voice),
         Job::ExplainOne { endpoint, json } => commands::explain::one(&endpoint, json),
         Job::Explain { relay, json } => commands::explain::both(&relay, json),
         Job::Endpoints { scheme, form } => commands::endpoints::run(scheme.as_deref(), form),

@@ -18,6 +18,14 @@ pub fn read(fd: impl AsFd, buf: &mut [u8]) -> io::Result<usize> {
     })
 }
 
+/// Reads from `offset`, as far as that needs no disk; 0 is the end. Where the file stands does not move.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at(fd: impl AsFd, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    linux_only!({ at(fd.as_fd(), buf, offset) })
+}
+
 /// Whether the octet at this offset is in memory. At the end of a file there is nothing to wait for,
 /// so that this is true there, too.
 pub fn has(fd: impl AsFd, offset: u64) -> bool {
@@ -60,5 +68,7 @@ mod tests {
             "it stands where it was left"
         );
         assert_eq!(read(&file, &mut buf).unwrap(), 0);
+        assert_eq!(read_at(&file, &mut buf, 1).unwrap(), 3);
+        assert_eq!(&buf, b"ell");
     }
 }

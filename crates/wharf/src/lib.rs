@@ -23,6 +23,7 @@
 pub mod application;
 pub mod blocking;
 pub mod catalog;
+pub mod files;
 pub mod framing;
 pub mod link;
 pub mod local;
@@ -30,6 +31,7 @@ pub mod network;
 pub mod observe;
 pub mod relay;
 pub mod security;
+pub mod serve;
 pub mod socket;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -19,7 +19,7 @@ use super::sides;
 use super::switch::{self, Switch};
 use super::value::QuitAfter;
 use crate::commands::ping::{self, Ping};
-use crate::commands::{cert, endpoints};
+use crate::commands::{cert, endpoints, passwd, serve};
 use crate::terminal::voice::{Form, Voice};
 
 /// What the program does.
@@ -48,6 +48,10 @@ pub enum Job {
     ExplainSwitch { switch: Box<Switch>, json: bool },
     /// Shows a server's certificates.
     Cert(Box<Cert>),
+    /// Serves a folder.
+    Serve(Box<serve::Serve>),
+    /// Changes a file of users.
+    Passwd(passwd::Passwd),
     /// Prints completions.
     Completions(Shell),
     /// Prints the man page.
@@ -148,6 +152,10 @@ pub fn plan(low: Low) -> Result<Job> {
                 _ => cert::Form::Text,
             },
         })),
+        Some(Command::Serve(flags)) => Job::Serve(Box::new(serve::Serve::of(*flags)?)),
+        Some(Command::Passwd { file, user, remove }) => {
+            Job::Passwd(passwd::Passwd { file, user, remove })
+        }
         Some(Command::Completions { shell }) => Job::Completions(shell),
         Some(Command::Man) => Job::Man,
         Some(Command::Help { topic }) => Job::Help(topic),

@@ -4,6 +4,7 @@
 //! from these declarations. What the flags mean together is decided in `high.rs`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -351,6 +352,25 @@ pub enum Command {
     ///   wharf switch a=tap://a b=eth://veth1 --access a:10 --trunk b:10,20
     #[command(verbatim_doc_comment)]
     Switch(Box<SwitchFlags>),
+    /// Serves a folder over HTTP, with a page to browse it
+    ///
+    /// On loopback, port 8000, and for reading, unless flags say otherwise: wharf serve . and a browser at
+    /// http://127.0.0.1:8000/. Programs get a listing with ?json, parts of files, and compressed text. Nothing
+    /// outside of the folder is ever given: links that lead out, devices and pipes are not there.
+    Serve(Box<ServeFlags>),
+    /// Adds a user to a file for serve --users, or gives one another password
+    ///
+    /// The password is asked for, or read from a standard input that is no terminal. The file has a line
+    /// a user, NAME:HASH, with hashes of Argon2id; it is made if it is not there.
+    Passwd {
+        /// The file of users
+        file: PathBuf,
+        /// The name of the user
+        user: String,
+        /// Removes the user
+        #[arg(long)]
+        remove: bool,
+    },
     /// Prints the completions of a shell
     ///
     /// bash: wharf completions bash >/etc/bash_completion.d/wharf; zsh: >/usr/share/zsh/site-functions/_wharf;
@@ -409,4 +429,103 @@ pub struct PingFlags {
     /// The octets that an echo carries
     #[arg(long, short, value_name = "N", default_value = "56")]
     pub size: usize,
+}
+
+/// Flags of `wharf serve`.
+#[derive(Debug, Args)]
+pub struct ServeFlags {
+    /// The folder to serve
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+
+    /// Where to listen for HTTP: :PORT on loopback, ADDRESS:PORT, or any address that listens for
+    /// streams (unix-listen:/run/x.sock); may be repeated [default: :8000]
+    #[arg(long, value_name = "ADDR", help_heading = "Listening")]
+    pub http: Vec<String>,
+
+    /// Where to listen for HTTPS, which speaks HTTP/2 too; without --cert with a certificate that is
+    /// made for this run, whose fingerprint is shown
+    #[arg(long, value_name = "ADDR", help_heading = "Listening")]
+    pub https: Vec<String>,
+
+    /// The certificate for --https, its chain behind it, in a PEM file
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "https",
+        help_heading = "Listening"
+    )]
+    pub cert: Option<PathBuf>,
+
+    /// Its key in a PEM file, if that is not the file of --cert
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "cert",
+        help_heading = "Listening"
+    )]
+    pub key: Option<PathBuf>,
+
+    /// A name under which browsers ask for this server, beside localhost and its addresses; * is any;
+    /// may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Who may ask")]
+    pub host: Vec<String>,
+
+    /// Serves only users of this file, by name and password (wharf passwd FILE NAME)
+    #[arg(long, value_name = "FILE", help_heading = "Who may ask")]
+    pub users: Option<PathBuf>,
+
+    /// Lets people upload and replace files, and make folders
+    #[arg(long, help_heading = "What may be done")]
+    pub write: bool,
+
+    /// Lets people remove files and empty folders, too
+    #[arg(long, requires = "write", help_heading = "What may be done")]
+    pub delete: bool,
+
+    /// The longest file that may be uploaded
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "4GiB",
+        value_parser = value::size,
+        help_heading = "What may be done"
+    )]
+    pub max_upload: u64,
+
+    /// Has each upload on the disk before it is said to be there
+    #[arg(long, requires = "write", help_heading = "What may be done")]
+    pub fsync: bool,
+
+    /// Serves names that begin with a dot, too
+    #[arg(long, help_heading = "What may be done")]
+    pub hidden: bool,
+
+    /// Answers a folder that has an index.html with it, not with the page
+    #[arg(long, help_heading = "What may be done")]
+    pub index: bool,
+
+    /// Connections at a time
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "10000",
+        value_parser = value::positive,
+        help_heading = "Running"
+    )]
+    pub max_connections: usize,
+
+    /// Threads, each with a listener of its own on the same port; one a processor by default
+    #[arg(long, value_name = "N", value_parser = value::workers, help_heading = "Running")]
+    pub workers: Option<usize>,
+
+    /// How long what is open may go on after SIGTERM, SIGINT or SIGHUP; a second signal ends at once
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = value::duration,
+        help_heading = "Running"
+    )]
+    pub grace: Duration,
 }

@@ -48,6 +48,11 @@ pub fn workers(text: &str) -> Result<usize, String> {
         .ok_or_else(|| format!("a whole number from 1 to {MOST} is wanted"))
 }
 
+/// Reads octets: `64KiB`, `1GB`.
+pub fn size(text: &str) -> Result<u64, String> {
+    units::parse_size(text)
+}
+
 /// Reads octets a second: `64KiB`, `1MB/s`.
 pub fn rate(text: &str) -> Result<u64, String> {
     match units::parse_size(text.strip_suffix("/s").unwrap_or(text))? {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wharf::Error;
 use wharf::relay::{Outcome, Refusal};
+use wharf::serve::Exchange;
 use wharf::socket::info::{Info, SocketName};
 use wharf::socket::log::{Level, Message};
 
@@ -50,6 +51,8 @@ pub enum Event<'a> {
     Refused { peer: &'a Info, why: Refusal },
     /// Something about a switch.
     Switch { news: &'a News<'a> },
+    /// A request was answered.
+    Request { exchange: &'a Exchange<'a> },
     /// What was moved so far.
     Stats { totals: &'a Totals },
     /// The run ended.
@@ -79,6 +82,8 @@ pub struct Totals {
     pub lost: u64,
     /// Connections that were cut off when the program was asked to stop.
     pub cut: u64,
+    /// Requests that were answered, where a run is about requests.
+    pub requests: Option<u64>,
     /// How long the run took.
     pub elapsed: Duration,
 }
@@ -113,7 +118,10 @@ impl<'a> Event<'a> {
             Event::Error { .. } | Event::Stderr { .. } | Event::Stats { .. } => Level::Error,
             Event::Failed { .. } => Level::Warn,
             Event::Listening { .. } | Event::Refused { .. } | Event::Ended { .. } => Level::Info,
-            Event::Opened { .. } | Event::Closed { .. } | Event::Attempt { .. } => Level::Debug,
+            Event::Opened { .. }
+            | Event::Closed { .. }
+            | Event::Attempt { .. }
+            | Event::Request { .. } => Level::Debug,
             Event::Note { level, .. } => *level,
             Event::Switch { news } => news.level(),
         }
@@ -121,7 +129,10 @@ impl<'a> Event<'a> {
 
     /// Whether a program that reads events wants it without asking for more.
     pub fn is_for_programs(&self) -> bool {
-        matches!(self, Event::Opened { .. } | Event::Closed { .. })
+        matches!(
+            self,
+            Event::Opened { .. } | Event::Closed { .. } | Event::Request { .. }
+        )
     }
 }
 

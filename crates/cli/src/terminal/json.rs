@@ -92,6 +92,19 @@ enum Line {
         peer: Option<String>,
         why: &'static str,
     },
+    Request {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        peer: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        method: String,
+        target: String,
+        version: &'static str,
+        status: u16,
+        octets: u64,
+        whole: bool,
+        seconds: f64,
+    },
     Stats(Sums),
     Ended {
         exit: &'static str,
@@ -143,6 +156,17 @@ impl Line {
                 address: peer.address.clone(),
                 peer: peer.peer.as_ref().map(ToString::to_string),
                 why: refusal_name(*why),
+            },
+            Event::Request { exchange } => Line::Request {
+                peer: exchange.info.peer.as_ref().map(ToString::to_string),
+                user: exchange.user.map(str::to_owned),
+                method: exchange.method.to_owned(),
+                target: exchange.target.to_owned(),
+                version: exchange.version,
+                status: exchange.status,
+                octets: exchange.octets,
+                whole: exchange.is_whole,
+                seconds: exchange.elapsed.as_secs_f64(),
             },
             Event::Stats { totals } => Line::Stats(Sums::of(totals)),
             Event::Ended { totals, exit } => Line::Ended {
@@ -336,6 +360,8 @@ struct Sums {
     dropped: u64,
     lost: u64,
     cut: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<u64>,
     seconds: f64,
 }
 
@@ -351,6 +377,7 @@ impl Sums {
             dropped: totals.dropped,
             lost: totals.lost,
             cut: totals.cut,
+            requests: totals.requests,
             seconds: totals.elapsed.as_secs_f64(),
         }
     }

@@ -17,7 +17,7 @@ pub struct EventSpec {
 pub type Field = (&'static str, &'static str, &'static str);
 
 /// Every kind of event.
-pub const EVENTS: [EventSpec; 11] = [
+pub const EVENTS: [EventSpec; 12] = [
     EventSpec {
         name: "listening",
         when: "An endpoint listens, before the first peer is accepted.",
@@ -129,6 +129,21 @@ pub const EVENTS: [EventSpec; 11] = [
         ],
     },
     EventSpec {
+        name: "request",
+        when: "With serve: a request was answered, or the answer broke off.",
+        fields: &[
+            ("peer", "text?", "who asked"),
+            ("user", "text?", "as which user of --users"),
+            ("method", "text", "GET, HEAD, PUT, DELETE, ..."),
+            ("target", "text", "path and query as they were sent"),
+            ("version", "text", "HTTP/1.0, HTTP/1.1 or HTTP/2.0"),
+            ("status", "number", "the status of the answer"),
+            ("octets", "number", "octets of its body that were sent"),
+            ("whole", "yes or no", "whether that was all of it"),
+            ("seconds", "number", "how long it took"),
+        ],
+    },
+    EventSpec {
         name: "stats",
         when: "At SIGUSR1, and at the end with --stats.",
         fields: SUMS,
@@ -154,6 +169,7 @@ pub const EVENTS: [EventSpec; 11] = [
             SUMS[7],
             SUMS[8],
             SUMS[9],
+            SUMS[10],
         ],
     },
 ];
@@ -175,6 +191,11 @@ const SUMS: &[Field] = &[
         "cut",
         "number",
         "connections that were cut off when asked to stop",
+    ),
+    (
+        "requests",
+        "number?",
+        "with serve: requests that were answered; there is what was received, back what was sent",
     ),
     ("seconds", "number", "how long the run took"),
 ];

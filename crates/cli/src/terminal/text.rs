@@ -4,6 +4,7 @@
 //! peer is made harmless by the caller, who knows whether a terminal reads it.
 
 use wharf::relay::{Flow, Outcome, Refusal};
+use wharf::serve::Exchange;
 use wharf::socket::info::{Info, SocketName, TlsFacts};
 use wharf::socket::units::{format_duration, format_size};
 
@@ -46,6 +47,7 @@ pub fn lines(event: &Event<'_>) -> Vec<String> {
             vec![format!("refused {who}: {why}")]
         }
         Event::Switch { news } => vec![news.text()],
+        Event::Request { exchange } => vec![request(exchange)],
         Event::Stats { totals } | Event::Ended { totals, .. } => vec![summary(totals)],
         Event::Error { error } => fault::lines(error),
     };
@@ -143,6 +145,29 @@ fn ending(outcome: &Outcome) -> String {
     }
 }
 
+/// A line of an access log.
+fn request(exchange: &Exchange<'_>) -> String {
+    let peer = exchange.info.peer.as_ref();
+    let peer = peer.map_or_else(|| "a peer".into(), ToString::to_string);
+    let user = exchange
+        .user
+        .map_or_else(String::new, |user| format!(" ({user})"));
+    let broke = if exchange.is_whole {
+        ""
+    } else {
+        ", broken off"
+    };
+    format!(
+        "{peer}{user} {} {} {}: {}, {} in {}{broke}",
+        exchange.method,
+        exchange.target,
+        exchange.version,
+        exchange.status,
+        format_size(exchange.octets),
+        seconds(exchange.elapsed),
+    )
+}
+
 /// What was moved and what was cut off.
 pub fn summary(totals: &Totals) -> String {
     let count = |n: u64, word: &str| match n {
@@ -159,13 +184,16 @@ pub fn summary(totals: &Totals) -> String {
     if totals.refused > 0 {
         parts.push(format!("{} refused", totals.refused));
     }
-    let mut text = format!(
-        "{}; {} there, {} back in {}",
-        parts.join(", "),
-        format_size(totals.there),
-        format_size(totals.back),
-        seconds(totals.elapsed)
-    );
+    let (there, back) = (format_size(totals.there), format_size(totals.back));
+    let time = seconds(totals.elapsed);
+    let mut text = match totals.requests {
+        None => format!("{}; {there} there, {back} back in {time}", parts.join(", ")),
+        Some(requests) => format!(
+            "{} over {}; {back} sent, {there} received in {time}",
+            count(requests, "request"),
+            parts.join(", ")
+        ),
+    };
     if totals.dropped > 0 {
         text = format!("{text}; {} dropped", count(totals.dropped, "packet"));
     }

@@ -8,3 +8,4 @@ pub mod dns;
 pub mod http;
 pub mod newline;
 pub mod telnet;
+pub mod web;

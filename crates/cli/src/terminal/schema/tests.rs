@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use wharf::relay::{Cause, Flow, Outcome, Refusal, Side};
+use wharf::serve::Exchange;
 use wharf::socket::channel::{End, Status};
 use wharf::socket::info::{Credentials, Info, SocketName, TlsFacts};
 use wharf::socket::log::Level;
@@ -91,7 +92,22 @@ fn compare(name: &str, fields: &[Field], object: &Map<String, Value>) {
 
 #[test]
 fn every_event_is_as_documented() {
-    let (info, error, outcome, totals) = (info(), error(), outcome(), Totals::default());
+    let (info, error, outcome) = (info(), error(), outcome());
+    let totals = Totals {
+        requests: Some(1),
+        ..Totals::default()
+    };
+    let exchange = Exchange {
+        info: &info,
+        user: Some("x"),
+        method: "GET",
+        target: "/",
+        version: "HTTP/1.1",
+        status: 200,
+        octets: 1,
+        is_whole: true,
+        elapsed: Duration::from_secs(1),
+    };
     let local = [SocketName::Ip("127.0.0.1:1".parse().unwrap())];
     let at = "tcp://h:1";
     let events = [
@@ -128,6 +144,9 @@ fn every_event_is_as_documented() {
             text: "x",
         },
         Event::Stderr { at, data: b"x" },
+        Event::Request {
+            exchange: &exchange,
+        },
         Event::Stats { totals: &totals },
         Event::Ended {
             totals: &totals,
