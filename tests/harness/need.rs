@@ -55,6 +55,12 @@ impl Tool {
     pub const SETPRIV: Self = Self::new("setpriv", "util-linux");
     /// Namespaces of a program's own.
     pub const UNSHARE: Self = Self::new("unshare", "util-linux");
+    /// Echoes, as everybody asks for them.
+    pub const PING: Self = Self::new("ping", "iputils-ping");
+    /// Bulk TCP, with figures.
+    pub const IPERF3: Self = Self::new("iperf3", "iperf3");
+    /// Captures, decoded.
+    pub const TSHARK: Self = Self::new("tshark", "tshark");
     /// A session with a terminal.
     pub const SETSID: Self = Self::new("setsid", "util-linux");
 

@@ -4,6 +4,7 @@
 //! parses, made of the scheme's own; a test of the whole catalog sees to that.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
 use wharf::Endpoint;
 use wharf::catalog::CATALOG;
@@ -180,6 +181,20 @@ pub fn roles(scheme: &Scheme) -> &'static str {
     }
 }
 
+/// What stands where a machine usually does: devices and namespaces have names.
+fn machine_or_name(scheme: &Scheme) -> &'static str {
+    let place = scheme.example.split("://").nth(1).unwrap_or_default();
+    match place
+        .split('#')
+        .next()
+        .unwrap_or_default()
+        .parse::<IpAddr>()
+    {
+        Ok(_) => "HOST",
+        Err(_) => "NAME",
+    }
+}
+
 /// How its addresses are written.
 pub fn form(scheme: &Scheme) -> String {
     let name = match scheme.roles {
@@ -193,7 +208,7 @@ pub fn form(scheme: &Scheme) -> String {
     match scheme.shape {
         Shape::Authority {
             port: PortRule::Absent,
-        } => format!("{name}://HOST"),
+        } => format!("{name}://{}", machine_or_name(scheme)),
         Shape::Authority {
             port: PortRule::Required | PortRule::Wide,
         } => format!("{name}://HOST:PORT"),

@@ -24,6 +24,7 @@ pub(super) struct Refused {
     /// What it says, in words.
     pub(super) reason: String,
     kind: io::ErrorKind,
+    is_final: bool,
 }
 
 impl Refused {
@@ -42,7 +43,20 @@ impl Refused {
                 .to_owned(),
             _ => queued.error.to_string().to_lowercase(),
         };
+        use io::ErrorKind as K;
+        let is_final = match queued.origin {
+            Origin::Icmpv4 { kind: 3, code } => code != 4,
+            Origin::Icmpv6 { kind: 1, .. } => true,
+            _ => matches!(
+                queued.error.kind(),
+                K::ConnectionRefused
+                    | K::HostUnreachable
+                    | K::NetworkUnreachable
+                    | K::PermissionDenied
+            ),
+        };
         Refused {
+            is_final,
             to: queued
                 .destination
                 .map(|to: SocketAddr| to.ip().to_canonical()),
@@ -54,11 +68,7 @@ impl Refused {
 
     /// Whether it says that the peer cannot be reached, rather than that one packet could not.
     pub(super) fn is_final(&self) -> bool {
-        use io::ErrorKind as K;
-        matches!(
-            self.kind,
-            K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable | K::PermissionDenied
-        )
+        self.is_final
     }
 
     /// As an error of a channel.

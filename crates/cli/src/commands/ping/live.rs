@@ -1,7 +1,5 @@
 //! A line a host on a terminal, kept up to date in its place, with a picture of the last answers.
 
-use std::time::Duration;
-
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 use wharf::Result;
@@ -35,7 +33,6 @@ impl Live {
         let line = |target: &Target| {
             let line = all.add(ProgressBar::no_length().with_style(style.clone()));
             line.set_message(format!("{}  ...", target.name));
-            line.enable_steady_tick(Duration::from_millis(100));
             line
         };
         let lines = targets.iter().map(line).collect();
