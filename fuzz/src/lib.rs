@@ -5,10 +5,13 @@
 //! its mutations as a test of the workspace ([`smoke`]).
 
 pub mod address;
+pub mod echo;
 pub mod escape;
 pub mod escape_key;
 pub mod framing;
 pub mod newline;
+pub mod ping;
+pub mod segment;
 pub mod smoke;
 pub mod starttls;
 pub mod switch;
@@ -29,6 +32,10 @@ pub const TARGETS: &[Target] = &[
         check: address::check,
     },
     Target {
+        name: "echo",
+        check: echo::check,
+    },
+    Target {
         name: "escape",
         check: escape::check,
     },
@@ -43,6 +50,14 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "newline",
         check: newline::check,
+    },
+    Target {
+        name: "ping",
+        check: ping::check,
+    },
+    Target {
+        name: "segment",
+        check: segment::check,
     },
     Target {
         name: "starttls",

@@ -5,6 +5,7 @@
 //! test's folder; a server gets `--json` too, which tells the port that it got. A recipe without a
 //! test is found, and so is a test without its recipe.
 
+mod devices;
 mod more;
 mod readme;
 
@@ -14,7 +15,10 @@ use wharf_tests::{Program, Running, shell};
 
 /// The files with recipes, and the tests of each.
 const BOOKS: [(&str, &str); 2] = [
-    ("README.md", include_str!("readme.rs")),
+    (
+        "README.md",
+        concat!(include_str!("readme.rs"), include_str!("devices.rs")),
+    ),
     ("docs/recipes.md", include_str!("more.rs")),
 ];
 

@@ -36,7 +36,8 @@ fn a_protocol_that_nobody_speaks_is_unreachable() {
     require!(Need::Netns);
     let (left, _right) = two_hosts();
     let asking = wharf(["ip://10.66.0.2#protocol=254"])
-        .stdin("hello")
+        // The kernel hears of an error only if it quotes eight octets.
+        .stdin("is anybody there?")
         .inside(&left)
         .run();
     asking.code(4).stderr_has("protocol unreachable");

@@ -51,6 +51,8 @@ fn who_is_silent_is_told_from_who_is_not_there() {
     require!(Need::Netns);
     let (left, right) = two_hosts();
     set(&right, "ipv4/icmp_echo_ignore_all", "1");
+    // Otherwise a host is told once a second.
+    set(&right, "ipv4/icmp_ratelimit", "0");
     let silent = ping(&["10.66.0.2"]).inside(&left).run();
     silent.code(5).stdout_has("seq 0 no answer in time");
     silent.stdout_has("3 sent, 0 answered, 3 lost, 100% loss");
@@ -157,7 +159,9 @@ fn a_terminal_shows_a_line_a_host() {
     require!(Tool::SETSID);
     let mut terminal = Terminal::open();
     terminal.resize(120, 30);
-    let running = wharf(["ping", "--interval", "20ms", "127.0.0.1", "::1"]).spawn_on(&terminal);
+    let running = wharf(["ping", "--interval", "20ms", "127.0.0.1", "::1"])
+        .env("TERM", "xterm")
+        .spawn_on(&terminal);
     terminal.shows("127.0.0.1");
     terminal.shows("% loss  p50 ");
     terminal.keys("\x03");

@@ -98,9 +98,6 @@ impl<F: Form + 'static> Port<F> {
     fn recv(&mut self, batch: &mut Batch) -> (usize, io::Error) {
         let mut taken = 0;
         for _ in 0..MOST {
-            if batch.is_full() {
-                break;
-            }
             let mut is_ours = true;
             let read = batch.push_with(LONGEST, |space| {
                 let received = self.form.recv(self.fd.get_ref(), space)?;
@@ -112,6 +109,9 @@ impl<F: Form + 'static> Port<F> {
                 Ok(()) => taken += 1,
                 Err(_) if !is_ours => {}
                 Err(error) => return (taken, error),
+            }
+            if batch.is_full() {
+                break;
             }
         }
         (taken, io::ErrorKind::Interrupted.into())

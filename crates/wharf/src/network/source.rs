@@ -81,7 +81,9 @@ impl Source {
                 _ => Error::io(Op::Bind, error),
             })?;
         }
-        let to = SocketAddr::from((to.ip(), 0));
+        // Without a port, but with the link of a link-local address.
+        let mut to = to;
+        to.set_port(0);
         Ok(socket.connect(&to.into())?)
     }
 }

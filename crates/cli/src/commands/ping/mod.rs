@@ -218,10 +218,16 @@ async fn all(ping: &Ping, voice: &Arc<Voice>, caught: Caught) -> Result<Result<V
 fn shown(ping: &Ping) -> Box<dyn Show> {
     match ping.form {
         Form::Json => Box::new(json::Json),
-        Form::Text if std::io::stdout().is_terminal() => Box::new(live::Live::new(&ping.targets)),
+        Form::Text if can_redraw() => Box::new(live::Live::new(&ping.targets)),
         Form::Text => Box::new(lines::Lines::new(lines::Each::Shown)),
         Form::Quiet => Box::new(lines::Lines::new(lines::Each::LeftOut)),
     }
+}
+
+/// Whether standard output is a terminal on which a line can be written anew.
+fn can_redraw() -> bool {
+    let term = std::env::var_os("TERM");
+    std::io::stdout().is_terminal() && term.is_some_and(|term| term != "dumb")
 }
 
 /// What a host's machine has counted, with its last outcomes.

@@ -61,7 +61,7 @@ impl Port {
     /// Takes frames from the ring, up to a full batch; returns how many it has added.
     fn recv(&mut self, batch: &mut Batch) -> usize {
         let (mut added, mut lost) = (0, 0);
-        let most = Batch::MAX_PACKETS.saturating_sub(batch.len());
+        let most = Batch::MAX_PACKETS.saturating_sub(batch.len()).max(1);
         let scratch = &mut self.scratch;
         self.ring.recv(self.fd.get_ref(), most, |arrived| {
             match finish(&arrived, batch, scratch) {

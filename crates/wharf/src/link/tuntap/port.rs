@@ -52,7 +52,7 @@ impl Port {
     /// Reads what is there, up to a full batch; the error is that of the packet after those.
     fn recv(&self, batch: &mut Batch) -> (usize, io::Error) {
         let mut taken = 0;
-        while taken < MOST && !batch.is_full() {
+        loop {
             let read = batch.push_with(LONGEST, |space| {
                 let len = rustix::io::read(self.fd.get_ref(), space)?;
                 Ok((len, Facts::default()))
@@ -62,8 +62,10 @@ impl Port {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return (taken, error),
             }
+            if taken == MOST || batch.is_full() {
+                return (taken, Errno::INTR.into());
+            }
         }
-        (taken, Errno::INTR.into())
     }
 
     /// Counts a packet that the kernel did not take.

@@ -17,8 +17,8 @@ use super::word;
 use crate::link::device::{Device, Undo, mac_text};
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
 
-/// The header of Ethernet, with one VLAN tag.
-const ETHERNET_LEN: usize = 18;
+/// The header of Ethernet, with two VLAN tags.
+const ETHERNET_LEN: usize = 22;
 
 /// The privilege that devices want.
 const ADMIN: &str = "CAP_NET_ADMIN";
@@ -173,8 +173,10 @@ fn not_attached(wanted: &Wanted, error: io::Error) -> Error {
     let (name, kind) = (&wanted.name, word(wanted.kind));
     match Errno::from_io_error(&error) {
         Some(Errno::BUSY) => {
-            let reason = format!("another program has the device {name}");
-            Error::new(Op::Open, ErrorKind::Local, reason).because(error)
+            let reason = format!("the device {name} is taken, by another program or connection");
+            Error::new(Op::Open, ErrorKind::Local, reason)
+                .because(error)
+                .hint("one relay has a device at a time; wharf switch joins many to one")
         }
         Some(Errno::INVAL) => {
             let reason = format!("{name} is there, and is no {kind} device");

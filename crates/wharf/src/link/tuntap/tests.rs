@@ -80,7 +80,7 @@ async fn a_device_goes_with_its_channel() {
     let name = fact("device").unwrap();
     assert!(name.starts_with("tap"));
     assert_eq!(fact("mtu"), Some("1400"));
-    assert_eq!(channel.profile.max_len, Some(1418));
+    assert_eq!(channel.profile.max_len, Some(1422));
     assert!(wharf_sys::interface::addresses(name).is_ok());
     drop(channel);
     assert!(wharf_sys::interface::index(name).is_err());
