@@ -2,11 +2,13 @@
 //!
 //! A [`Guard`] in front of the engine lets only such requests of HTTP/1 pass as RFC 9112 knows, so that no
 //! two readers of one connection can disagree about where a request ends (request smuggling). A
-//! [`cgi`] head is what a command of the Common Gateway Interface says before its body.
+//! [`cgi`] head is what a command of the Common Gateway Interface says before its body, and [`fields`] is
+//! what whoever keeps the body of a response has to read.
 //! Not here: HTTP itself (an engine of the field speaks it), HTTP/2, whose frames leave no such doubt.
 
 pub mod cgi;
 mod chunk;
+pub mod fields;
 mod guard;
 mod head;
 pub mod reference;
