@@ -17,7 +17,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::error::Error;
-use super::options::{Given, Secret};
+use super::options::{Given, GivenValue, Secret};
 use super::scheme::{Catalog, Scheme};
 use source::Source;
 
@@ -160,6 +160,25 @@ impl Address {
         if let Locator::Authority(authority) = &mut self.locator {
             authority.port = Some(Port::Number(port));
         }
+        self
+    }
+
+    /// The same address with one option more for its top layer, as if it had been typed with this value,
+    /// octet for octet. Whether the layer has such an option is found out when it is built.
+    #[must_use]
+    pub fn with_option(mut self, name: &str, value: &str) -> Address {
+        let takers = self
+            .layers
+            .iter()
+            .filter(|layer| layer.spec(name).is_some());
+        let top = self.layers.first().filter(|_| takers.count() > 1);
+        self.options.push(Given {
+            layer: top.map(|scheme| (scheme.name.to_owned(), Some(0))),
+            name: name.to_owned(),
+            value: Some(GivenValue::Plain(value.to_owned())),
+            offset: 0,
+            value_at: 0,
+        });
         self
     }
 

@@ -88,6 +88,8 @@ pub enum Kind {
     Truncated,
     /// The peer reported a failure of its own (a status that is not success).
     Status,
+    /// What came is not what was asked for: its sum is another.
+    Checksum,
     /// An invariant of wharf itself does not hold: please report it.
     Bug,
 }
@@ -107,7 +109,7 @@ pub enum Blame {
 
 impl Kind {
     /// Every kind, in the order of the exit codes.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::Broken,
         Kind::Usage,
         Kind::Name,
@@ -121,6 +123,7 @@ impl Kind {
         Kind::Reset,
         Kind::Truncated,
         Kind::Status,
+        Kind::Checksum,
         Kind::Bug,
     ];
 
@@ -140,6 +143,7 @@ impl Kind {
             Kind::Reset => "reset",
             Kind::Truncated => "truncated",
             Kind::Status => "status",
+            Kind::Checksum => "checksum",
             Kind::Bug => "bug",
         }
     }
@@ -157,7 +161,8 @@ impl Kind {
             | Kind::Protocol
             | Kind::Reset
             | Kind::Truncated
-            | Kind::Status => Blame::Peer,
+            | Kind::Status
+            | Kind::Checksum => Blame::Peer,
             Kind::Bug => Blame::Us,
         }
     }
