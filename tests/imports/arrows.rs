@@ -45,6 +45,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What the relay and the wrappers drive (rates, framing, machines) is pure: any of `proto`.
     ("wharf/framing", &["wharf/socket", "proto"]),
     ("wharf/relay", &["wharf/socket", "proto", "sys"]),
+    // A transfer is a relay into a part of a file; it knows endpoints as the relay does, by their facts.
+    (
+        "wharf/transfer",
+        &["wharf/socket", "wharf/relay", "proto", "sys"],
+    ),
     ("wharf/observe", &["wharf/socket", "proto", "sys"]),
     ("wharf/files", &["wharf/socket", "proto", "sys"]),
     // A server of files: what `wharf serve` is, as `relay` is what `wharf A B` is.

@@ -35,6 +35,7 @@ pub mod serve;
 pub mod socket;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod transfer;
 pub mod transport;
 
 pub use socket::channel::{Channel, End};
