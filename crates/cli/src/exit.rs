@@ -34,7 +34,7 @@ pub struct Row {
 }
 
 /// Every way to end, in the order of the codes.
-pub const TABLE: [Row; 18] = [
+pub const TABLE: [Row; 19] = [
     row(
         "0",
         "done",
@@ -81,6 +81,11 @@ pub const TABLE: [Row; 18] = [
         "the peer's data ended before it was complete",
     ),
     row("13", "status", "the peer reported a failure of its own"),
+    row(
+        "14",
+        "checksum",
+        "what came is not what was asked for: its sum is another",
+    ),
     row(
         "70",
         "bug",
@@ -152,6 +157,7 @@ pub fn code_of(kind: Kind) -> u8 {
         Kind::Reset => 11,
         Kind::Truncated => 12,
         Kind::Status => 13,
+        Kind::Checksum => 14,
         Kind::Bug => 70,
         // `Kind` may grow; a kind without a code of its own is one that broke while running.
         _ => 1,

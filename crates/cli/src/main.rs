@@ -65,6 +65,8 @@ fn done(job: Job, voice: &Arc<Voice>) -> Result<Exit> {
         Job::Probe(probe) => commands::probe::run(&probe, voice),
         Job::Switch(switch) => commands::switch::run(*switch, voice.clone()),
         Job::ExplainSwitch { switch, json } => commands::switch::explain(&switch, json),
+        Job::Get(get) => commands::get::run(*get, voice.clone()),
+        Job::Put(put) => commands::put::run(*put, voice.clone()),
         Job::Cert(cert) => commands::cert::run(*cert, voice),
         Job::Serve(serve) => commands::serve::run(*serve, voice.clone()),
         Job::Passwd(passwd) => commands::passwd::run(&passwd, voice),

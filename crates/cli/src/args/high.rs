@@ -17,6 +17,7 @@ use super::low::{
 };
 use super::sides;
 use super::switch::{self, Switch};
+use super::transfer::{self, GetJob, PutJob};
 use super::value::QuitAfter;
 use crate::commands::ping::{self, Ping};
 use crate::commands::{cert, endpoints, passwd, serve};
@@ -46,6 +47,10 @@ pub enum Job {
     Switch(Box<Switch>),
     /// Tells what a switch would do.
     ExplainSwitch { switch: Box<Switch>, json: bool },
+    /// Gets files.
+    Get(Box<GetJob>),
+    /// Puts a file.
+    Put(Box<PutJob>),
     /// Shows a server's certificates.
     Cert(Box<Cert>),
     /// Serves a folder.
@@ -143,6 +148,8 @@ pub fn plan(low: Low) -> Result<Job> {
                 false => Job::Switch(switch),
             }
         }
+        Some(Command::Get(flags)) => Job::Get(Box::new(transfer::get(&flags, names(&common))?)),
+        Some(Command::Put(flags)) => Job::Put(Box::new(transfer::put(&flags, names(&common))?)),
         Some(Command::Cert { address, pem }) => Job::Cert(Box::new(Cert {
             endpoint: cert::address(&address)?,
             names: names(&common),

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use wharf::socket::env::Override;
 
 use super::switch::SwitchFlags;
+use super::transfer::{GetFlags, PutFlags};
 use super::value;
 
 /// Relays between two endpoints of any layer of the network.
@@ -330,6 +331,17 @@ pub enum Command {
     /// that is not: 4 if it is closed, 5 if it is silent. With UDP, silence is all that a port that
     /// is open may have to say.
     Probe(ProbeFlags),
+    /// Gets what an address has, into a file
+    ///
+    /// The file is NAME.part until it is complete; what is left of a transfer that broke off is used by the
+    /// next, if the source has not changed. Exits as the first that failed: 14 if the sum is another, 13
+    /// if the server refuses.
+    Get(GetFlags),
+    /// Sends a file to an address, whole, and prints what is answered
+    ///
+    /// HTTP gets it by PUT, with its length. What breaks off is sent again from the start: HTTP has no
+    /// way to go on with an upload.
+    Put(PutFlags),
     /// Shows a server's certificates, what is wrong with them, and how to pin them
     ///
     /// Nothing is sent. Exits with 0 if a connection would be accepted and with 6 if not; with --pem

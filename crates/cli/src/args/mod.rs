@@ -11,6 +11,7 @@ pub mod ports;
 pub mod secret;
 pub mod sides;
 pub mod switch;
+pub mod transfer;
 pub mod value;
 
 use std::ffi::{OsStr, OsString};

@@ -82,7 +82,10 @@ pub fn text(typed: &OsStr) -> Result<&str> {
 }
 
 /// The endpoint of one argument; a file by its verbatim octets where they are no text.
-fn endpoint(typed: &OsStr) -> Result<Endpoint> {
+///
+/// # Errors
+/// Kind `Usage`, pointing at the character where the address is wrong.
+pub fn endpoint(typed: &OsStr) -> Result<Endpoint> {
     let octets = typed.as_bytes();
     let is_path = ["/", "./", "../", "~/"]
         .iter()

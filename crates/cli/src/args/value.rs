@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use wharf::socket::env::Override;
 use wharf::socket::units;
+use wharf::transfer::{Check, Sum};
 
 /// Reads `500ms`, `5s`, `2m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -29,6 +30,49 @@ pub fn quit_after(text: &str) -> Result<QuitAfter, String> {
         return Ok(QuitAfter::Never);
     }
     units::parse_duration(text).map(QuitAfter::Time)
+}
+
+/// How long silence is waited for; without a time, for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence(pub Option<Duration>);
+
+/// Reads a time, or `forever`.
+pub fn silence(text: &str) -> Result<Silence, String> {
+    match text {
+        "forever" => Ok(Silence(None)),
+        _ => match units::parse_duration(text)? {
+            Duration::ZERO => Err("nothing would have time to come".into()),
+            time => Ok(Silence(Some(time))),
+        },
+    }
+}
+
+/// Reads a number of connections.
+pub fn connections(text: &str) -> Result<usize, String> {
+    const MOST: usize = 64;
+    text.parse()
+        .ok()
+        .filter(|n| (1..=MOST).contains(n))
+        .ok_or_else(|| format!("a whole number from 1 to {MOST} is wanted"))
+}
+
+/// Reads a SHA-256 sum, or `show`.
+pub fn check(text: &str) -> Result<Check, String> {
+    match text {
+        "show" => Ok(Check::Told),
+        _ => Sum::parse(text)
+            .map(Check::Wanted)
+            .ok_or_else(|| "64 hexadecimal digits are wanted, or show".into()),
+    }
+}
+
+/// Reads the method of a request (RFC 9110, section 9.1).
+pub fn method(text: &str) -> Result<String, String> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    match !text.is_empty() && text.bytes().all(fits) {
+        true => Ok(text.to_owned()),
+        false => Err("a method is wanted, such as PUT or POST".into()),
+    }
 }
 
 /// Reads a number of at least 1.

@@ -10,6 +10,7 @@ use wharf::relay::{Outcome, Refusal};
 use wharf::serve::Exchange;
 use wharf::socket::info::{Info, SocketName};
 use wharf::socket::log::{Level, Message};
+use wharf::transfer::{Begun, Got, Sent};
 
 use super::switch::News;
 use crate::exit::Exit;
@@ -53,6 +54,20 @@ pub enum Event<'a> {
     Switch { news: &'a News<'a> },
     /// A request was answered.
     Request { exchange: &'a Exchange<'a> },
+    /// What is got begins to come.
+    Begun { begun: &'a Begun },
+    /// A file was got, or was there already.
+    Got {
+        from: &'a str,
+        got: &'a Got,
+        already: bool,
+    },
+    /// A file was put.
+    Sent {
+        from: &'a str,
+        to: &'a str,
+        sent: &'a Sent,
+    },
     /// What was moved so far.
     Stats { totals: &'a Totals },
     /// The run ended.
@@ -117,6 +132,8 @@ impl<'a> Event<'a> {
         match self {
             Event::Error { .. } | Event::Stderr { .. } | Event::Stats { .. } => Level::Error,
             Event::Failed { .. } => Level::Warn,
+            Event::Begun { begun } if begun.continued == 0 => Level::Debug,
+            Event::Begun { .. } | Event::Got { .. } | Event::Sent { .. } => Level::Info,
             Event::Listening { .. } | Event::Refused { .. } | Event::Ended { .. } => Level::Info,
             Event::Opened { .. }
             | Event::Closed { .. }
@@ -131,7 +148,10 @@ impl<'a> Event<'a> {
     pub fn is_for_programs(&self) -> bool {
         matches!(
             self,
-            Event::Opened { .. } | Event::Closed { .. } | Event::Request { .. }
+            Event::Opened { .. }
+                | Event::Closed { .. }
+                | Event::Request { .. }
+                | Event::Begun { .. }
         )
     }
 }

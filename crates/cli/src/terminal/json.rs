@@ -105,6 +105,34 @@ enum Line {
         whole: bool,
         seconds: f64,
     },
+    Begun {
+        from: String,
+        to: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        size: Option<u64>,
+        continued: u64,
+        connections: usize,
+    },
+    Got {
+        from: String,
+        to: String,
+        octets: u64,
+        came: u64,
+        already: bool,
+        seconds: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+    },
+    Sent {
+        from: String,
+        to: String,
+        octets: u64,
+        seconds: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha256: Option<String>,
+    },
     Stats(Sums),
     Ended {
         exit: &'static str,
@@ -167,6 +195,30 @@ impl Line {
                 octets: exchange.octets,
                 whole: exchange.is_whole,
                 seconds: exchange.elapsed.as_secs_f64(),
+            },
+            Event::Begun { begun } => Line::Begun {
+                from: begun.from.clone(),
+                to: begun.to.clone(),
+                size: begun.size,
+                continued: begun.continued,
+                connections: begun.connections,
+            },
+            Event::Got { from, got, already } => Line::Got {
+                from: (*from).to_owned(),
+                to: got.to.clone(),
+                octets: got.octets,
+                came: got.came,
+                already: *already,
+                seconds: got.elapsed.as_secs_f64(),
+                sha256: got.sum.map(|sum| sum.to_string()),
+            },
+            Event::Sent { from, to, sent } => Line::Sent {
+                from: (*from).to_owned(),
+                to: (*to).to_owned(),
+                octets: sent.octets,
+                seconds: sent.elapsed.as_secs_f64(),
+                status: sent.status.clone(),
+                sha256: sent.sum.map(|sum| sum.to_string()),
             },
             Event::Stats { totals } => Line::Stats(Sums::of(totals)),
             Event::Ended { totals, exit } => Line::Ended {

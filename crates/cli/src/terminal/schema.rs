@@ -17,7 +17,7 @@ pub struct EventSpec {
 pub type Field = (&'static str, &'static str, &'static str);
 
 /// Every kind of event.
-pub const EVENTS: [EventSpec; 12] = [
+pub const EVENTS: [EventSpec; 15] = [
     EventSpec {
         name: "listening",
         when: "An endpoint listens, before the first peer is accepted.",
@@ -141,6 +141,50 @@ pub const EVENTS: [EventSpec; 12] = [
             ("octets", "number", "octets of its body that were sent"),
             ("whole", "yes or no", "whether that was all of it"),
             ("seconds", "number", "how long it took"),
+        ],
+    },
+    EventSpec {
+        name: "begun",
+        when: "wharf get: octets will come. Once more with each further try.",
+        fields: &[
+            ("from", "text", "the address as typed, secrets masked"),
+            ("to", "text", "the file that it will be, or the address"),
+            ("size", "number?", "octets there are in all"),
+            (
+                "continued",
+                "number",
+                "octets that are there from an earlier try",
+            ),
+            ("connections", "number", "connections that share the work"),
+        ],
+    },
+    EventSpec {
+        name: "got",
+        when: "wharf get: a file is complete.",
+        fields: &[
+            ("from", "text", "the address as typed, secrets masked"),
+            ("to", "text", "the file, or the address"),
+            ("octets", "number", "octets that it has"),
+            ("came", "number", "octets that came now"),
+            (
+                "already",
+                "yes or no",
+                "whether it was there before, with the wanted sum",
+            ),
+            ("seconds", "number", "how long it took"),
+            ("sha256", "text?", "its sum, with --sha256"),
+        ],
+    },
+    EventSpec {
+        name: "sent",
+        when: "wharf put: the peer has taken everything.",
+        fields: &[
+            ("from", "text", "the file, or the address"),
+            ("to", "text", "the address as typed, secrets masked"),
+            ("octets", "number", "octets that the peer took"),
+            ("seconds", "number", "how long it took"),
+            ("status", "text?", "what the peer answered, in words"),
+            ("sha256", "text?", "the sum of what was read, with --sha256"),
         ],
     },
     EventSpec {

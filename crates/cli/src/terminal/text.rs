@@ -7,6 +7,7 @@ use wharf::relay::{Flow, Outcome, Refusal};
 use wharf::serve::Exchange;
 use wharf::socket::info::{Info, SocketName, TlsFacts};
 use wharf::socket::units::{format_duration, format_size};
+use wharf::transfer::{Begun, Got, Sent, Sum};
 
 use super::event::{Event, Totals};
 use super::fault;
@@ -48,6 +49,9 @@ pub fn lines(event: &Event<'_>) -> Vec<String> {
         }
         Event::Switch { news } => vec![news.text()],
         Event::Request { exchange } => vec![request(exchange)],
+        Event::Begun { begun } => vec![self::begun(begun)],
+        Event::Got { got, already, .. } => vec![self::got(got, *already)],
+        Event::Sent { to, sent, .. } => vec![self::sent(to, sent)],
         Event::Stats { totals } | Event::Ended { totals, .. } => vec![summary(totals)],
         Event::Error { error } => fault::lines(error),
     };
@@ -166,6 +170,73 @@ fn request(exchange: &Exchange<'_>) -> String {
         format_size(exchange.octets),
         seconds(exchange.elapsed),
     )
+}
+
+/// What will come, and how.
+fn begun(begun: &Begun) -> String {
+    let size = match begun.size {
+        Some(size) => format_size(size),
+        None => "of unknown size".into(),
+    };
+    let mut text = match begun.continued {
+        0 => format!("{}: {size} from {}", begun.to, begun.from),
+        there => format!(
+            "{}: going on after {} of {size}",
+            begun.to,
+            format_size(there)
+        ),
+    };
+    if begun.connections > 1 {
+        text = format!("{text}, over {} connections", begun.connections);
+    }
+    text
+}
+
+/// What has come.
+fn got(got: &Got, already: bool) -> String {
+    let size = format_size(got.octets);
+    let mut text = match already {
+        true => format!("{}: {size} are there already", got.to),
+        false => format!("{}: {size} in {}", got.to, seconds(got.elapsed)),
+    };
+    if !already && got.came < got.octets {
+        text = format!("{text}, {} of them now", format_size(got.came));
+    }
+    if !already {
+        text.push_str(&rate(got.came, got.elapsed));
+    }
+    with_sum(text, got.sum)
+}
+
+/// What has gone.
+fn sent(to: &str, sent: &Sent) -> String {
+    let (size, time) = (format_size(sent.octets), seconds(sent.elapsed));
+    let rate = rate(sent.octets, sent.elapsed);
+    let text = match &sent.status {
+        Some(status) => format!("{to}: {size} in {time}{rate}; {status}"),
+        None => format!("{to}: {size} in {time}{rate}"),
+    };
+    with_sum(text, sent.sum)
+}
+
+fn with_sum(text: String, sum: Option<Sum>) -> String {
+    match sum {
+        Some(sum) => format!("{text}\n  sha256 {sum}"),
+        None => text,
+    }
+}
+
+/// The rate, where the time was long enough to tell one.
+fn rate(octets: u64, time: std::time::Duration) -> String {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match millis {
+        0..10 => String::new(),
+        _ => {
+            let rate = u128::from(octets) * 1000 / u128::from(millis);
+            let rate = u64::try_from(rate).unwrap_or(u64::MAX);
+            format!(", {}/s", format_size(rate))
+        }
+    }
 }
 
 /// What was moved and what was cut off.

@@ -58,6 +58,11 @@ impl Voice {
         self.level >= Level::Debug
     }
 
+    /// Whether more than errors is wanted.
+    pub fn is_heard(&self) -> bool {
+        self.level >= Level::Info
+    }
+
     /// A bar that makes room for what is said.
     pub fn make_room(&self, bar: ProgressBar) {
         // There is one bar in a run.

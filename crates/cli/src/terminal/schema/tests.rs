@@ -8,6 +8,7 @@ use wharf::serve::Exchange;
 use wharf::socket::channel::{End, Status};
 use wharf::socket::info::{Credentials, Info, SocketName, TlsFacts};
 use wharf::socket::log::Level;
+use wharf::transfer::{Begun, Got, Sent, Sum};
 use wharf::{Error, Kind, Op};
 
 use super::*;
@@ -68,6 +69,33 @@ fn outcome() -> Outcome {
     }
 }
 
+/// Transfers of which everything is known.
+fn transfers() -> (Begun, Got, Sent) {
+    let sum = Sum::parse(&"0".repeat(64));
+    let begun = Begun {
+        from: "x".into(),
+        to: "x".into(),
+        size: Some(1),
+        continued: 0,
+        connections: 1,
+    };
+    let got = Got {
+        to: "x".into(),
+        octets: 1,
+        came: 1,
+        elapsed: Duration::ZERO,
+        sum,
+    };
+    let sent = Sent {
+        octets: 1,
+        answer: Vec::new(),
+        status: Some("200 OK".into()),
+        elapsed: Duration::ZERO,
+        sum,
+    };
+    (begun, got, sent)
+}
+
 /// Compares an object with its documentation, and the objects inside it.
 fn compare(name: &str, fields: &[Field], object: &Map<String, Value>) {
     let known = |key: &str| fields.iter().find(|(name, ..)| *name == key);
@@ -110,6 +138,7 @@ fn every_event_is_as_documented() {
     };
     let local = [SocketName::Ip("127.0.0.1:1".parse().unwrap())];
     let at = "tcp://h:1";
+    let (begun, got, sent) = transfers();
     let events = [
         Event::Listening {
             at,
@@ -146,6 +175,17 @@ fn every_event_is_as_documented() {
         Event::Stderr { at, data: b"x" },
         Event::Request {
             exchange: &exchange,
+        },
+        Event::Begun { begun: &begun },
+        Event::Got {
+            from: at,
+            got: &got,
+            already: false,
+        },
+        Event::Sent {
+            from: at,
+            to: at,
+            sent: &sent,
         },
         Event::Stats { totals: &totals },
         Event::Ended {
