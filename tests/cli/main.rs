@@ -23,3 +23,4 @@ mod serving;
 mod signals;
 mod tables;
 mod terminal;
+mod transfers;

@@ -18,6 +18,7 @@ pub mod proc;
 pub mod program;
 pub mod pty;
 pub mod running;
+pub mod site;
 pub mod snapshot;
 pub mod tcp;
 pub mod wait;

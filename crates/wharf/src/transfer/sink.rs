@@ -20,7 +20,7 @@ use wharf_proto::transport::rate::{Bucket, Take};
 use super::pieces::Pieces;
 use super::sum::Running;
 use super::writer::Writer;
-use crate::socket::channel::{Channel, End, Idle, Io, Profile, Stream};
+use crate::socket::channel::{Channel, End, Io, Profile, Stream};
 use crate::socket::info::Info;
 
 /// How far a transfer has come; read by whoever shows it.
@@ -92,7 +92,6 @@ impl Shared {
         };
         let profile = Profile {
             readable: false,
-            idle: Idle::Yields,
             ..Profile::STREAM
         };
         Channel::stream(sink, Info::of(at), profile)

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::{Duration, SystemTime};
 
-use wharf_proto::application::http_fields::{ContentRange, disposition_name, strong_tag};
+use wharf_proto::application::http::fields::{ContentRange, disposition_name, strong_tag};
 use wharf_proto::local::file_name::{Chooser, harmless};
 
 use super::schedule::{Again, Failure};

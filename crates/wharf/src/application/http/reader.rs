@@ -37,7 +37,7 @@ impl Trouble {
             return Error::io(op, below);
         }
         let words = words(error);
-        if error.is_incomplete_message() {
+        if error.is_incomplete_message() || ends_early(error) {
             let reason = "the connection ended before the message was complete";
             return Error::new(op, Kind::Truncated, reason);
         }
@@ -54,6 +54,19 @@ impl Trouble {
         };
         Error::new(op, kind, words)
     }
+}
+
+/// Whether a body ended before its length, or its last chunk, says that it is complete.
+fn ends_early(error: &hyper::Error) -> bool {
+    let mut inner = std::error::Error::source(error);
+    while let Some(source) = inner {
+        let below = source.downcast_ref::<io::Error>();
+        if below.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
+            return true;
+        }
+        inner = source.source();
+    }
+    false
 }
 
 /// The innermost words of an error.

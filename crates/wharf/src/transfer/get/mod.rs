@@ -156,6 +156,8 @@ enum Setback {
     Changed(&'static str),
     /// It is known now what was kept: another round goes on from there.
     Continues,
+    /// The file or stream does not take what has come, and would not another time.
+    Untaken(Error),
     Failed(Failure),
 }
 
@@ -236,6 +238,10 @@ impl Run<'_> {
                 Setback::Stopped => return Ok(GetOutcome::Stopped),
                 Setback::Closed => return Ok(GetOutcome::Closed),
                 Setback::Continues => {}
+                Setback::Untaken(error) => {
+                    target.tell_what_is_kept(self);
+                    return Err(error);
+                }
                 Setback::Changed(why) => {
                     changes += 1;
                     if changes > CHANGES || !target.can_restart() {

@@ -169,8 +169,7 @@ impl Run<'_> {
         let fetched = moving.fetch(channel, connections, target, &record).await;
         let (sum, written) = moving.close(&mut record).await;
         let fetched = fetched.and(written.map_err(|error| {
-            // Whatever else failed: it would fail again.
-            Setback::from(Error::io(Op::Send, error).at(&moving.to, None))
+            Setback::Untaken(Error::io(Op::Send, error).at(&moving.to, None))
         }));
         match fetched {
             Ok(()) => {
@@ -460,7 +459,7 @@ impl Moving<'_> {
             // What has no end of its own has one in silence.
             (Cause::Idle, _) if !has_end && outcome.there.octets > 0 => {}
             (Cause::Idle, _) => return Err(self.silent().into()),
-            (_, Some(error)) if refused => return Err(error.into()),
+            (_, Some(error)) if refused => return Err(Setback::Untaken(error)),
             (_, Some(error)) => {
                 let again = Again::of(error.kind());
                 return Err(Failure { error, again }.into());
