@@ -260,3 +260,28 @@ fn namespace_open_sockets_in_it() {
     let heard = tcp::read_to_end(&mut tcp::connect(relay.listening()));
     assert_eq!(heard, b"from inside");
 }
+
+#[test]
+fn check_what_you_download() {
+    let [line] = recipe("Check what you download");
+    let site = wharf_tests::site::Site::start(b"", []);
+    let folder = tempfile::tempdir().unwrap();
+    let line = placed(&line, &[("https://example.com", &site.url(""))]);
+    shell(&line).folder(folder.path()).run().code(0);
+    assert_eq!(std::fs::read(folder.path().join("empty")).unwrap(), b"");
+}
+
+#[test]
+fn pick_up_a_file_that_somebody_sends() {
+    let [there, here] = recipe("Pick up a file that somebody sends");
+    let (target, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(source.path().join("photos.tar"), "photos").unwrap();
+    let line = placed(&there, &[("0.0.0.0:9999", "127.0.0.1:0")]);
+    let mut getter = super::server(&line).folder(target.path()).spawn();
+    let address = getter.listening().to_string();
+    let line = placed(&here, &[("192.0.2.7:9999", &address)]);
+    shell(&line).folder(source.path()).run().code(0);
+    getter.finish().code(0);
+    let got = std::fs::read(target.path().join("photos.tar")).unwrap();
+    assert_eq!(got, b"photos");
+}

@@ -1,4 +1,4 @@
-//! The first commands of the README, and its twelve recipes.
+//! The first commands of the README, and its recipes.
 
 use std::io::Write;
 use std::net::UdpSocket;
@@ -264,4 +264,23 @@ fn carry_datagrams_through_tcp() {
         let n = client.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..n], datagram);
     }
+}
+
+#[test]
+fn get_a_file_whole_or_not_at_all() {
+    let [get, put] = recipe("Get a file, whole or not at all");
+    let content = wharf_tests::pattern::bytes(5_000_000);
+    let site = wharf_tests::site::Site::start(&content, []);
+    let folder = tempfile::tempdir().unwrap();
+    let here = site.url("");
+    let line = placed(&get, &[("https://example.com", &here)]);
+    shell(&line).folder(folder.path()).run().code(0);
+    assert!(std::fs::read(folder.path().join("big.iso")).unwrap() == content);
+    site.asked();
+    std::fs::write(folder.path().join("photos.tar"), "photos").unwrap();
+    let line = placed(&put, &[("https://example.com", &here)]);
+    shell(&line).folder(folder.path()).run().code(0);
+    let request = site.asked().remove(0);
+    assert_eq!(request.line, "PUT /upload/photos.tar HTTP/1.1");
+    assert_eq!(request.body, b"photos");
 }

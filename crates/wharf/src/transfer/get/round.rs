@@ -168,9 +168,10 @@ impl Run<'_> {
         });
         let fetched = moving.fetch(channel, connections, target, &record).await;
         let (sum, written) = moving.close(&mut record).await;
-        let fetched = fetched.and(written.map_err(|error| {
-            Setback::Untaken(Error::io(Op::Send, error).at(&moving.to, None))
-        }));
+        let fetched = fetched
+            .and(written.map_err(|error| {
+                Setback::Untaken(Error::io(Op::Send, error).at(&moving.to, None))
+            }));
         match fetched {
             Ok(()) => {
                 let came = record.done.octets() - before;
