@@ -24,6 +24,7 @@ pub mod argument;
 pub mod cached;
 pub mod datagram;
 pub mod descriptor;
+pub mod direct;
 pub mod icmp;
 pub mod interface;
 pub mod mmsg;

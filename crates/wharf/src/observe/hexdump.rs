@@ -70,6 +70,10 @@ impl Hexdump {
         seen: Seen<'_>,
     ) -> fmt::Result {
         let (sign, clock, id) = (arrow.sign(), Clock(time), self.id);
+        let lead = match arrow {
+            Arrow::There => "> ",
+            Arrow::Back => "< ",
+        };
         write!(out, "{sign} {clock} #{id} ")?;
         match seen {
             Seen::Octets(data) => {
@@ -78,23 +82,28 @@ impl Hexdump {
                     Arrow::There => &mut self.offsets.0,
                     Arrow::Back => &mut self.offsets.1,
                 };
-                rows(out, sign, *offset, data)?;
+                rows(out, lead, *offset, data)?;
                 *offset += data.len() as u64;
                 Ok(())
             }
             Seen::Packet(data) => {
                 writeln!(out, "packet of {}", Octets(data.len()))?;
-                rows(out, sign, 0, data)
+                rows(out, lead, 0, data)
             }
             Seen::End(end) => writeln!(out, "{end}"),
         }
     }
 }
 
-fn rows(out: &mut String, sign: char, offset: u64, data: &[u8]) -> fmt::Result {
+/// Appends `data` in hexadecimal and as text, 16 octets a line: `lead`, the number of the first octet
+/// counted from `offset`, the octets.
+///
+/// # Errors
+/// None: writing into a `String` cannot fail.
+pub fn rows(out: &mut String, lead: &str, offset: u64, data: &[u8]) -> fmt::Result {
     let mut at = offset;
     for row in data.chunks(WIDTH) {
-        write!(out, "{sign} {at:08x} ")?;
+        write!(out, "{lead}{at:08x} ")?;
         for column in 0..WIDTH {
             if column % 8 == 0 {
                 out.push(' ');
@@ -125,8 +134,9 @@ impl fmt::Display for Octets {
     }
 }
 
-/// The time of day in UTC.
-struct Clock(Duration);
+/// A time since the Unix epoch as the time of day in UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(pub Duration);
 
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

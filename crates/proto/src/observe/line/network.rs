@@ -113,7 +113,9 @@ fn upper(
     payload: Part<'_>,
     depth: usize,
 ) {
-    line.field("ip.proto", u64::from(protocol.0));
+    if let Addresses::V4 { .. } = addresses {
+        line.field("ip.proto", u64::from(protocol.0));
+    }
     match protocol {
         Protocol::TCP => transport::tcp(line, addresses, payload),
         Protocol::UDP => transport::udp(line, addresses, payload),
