@@ -62,6 +62,7 @@ fn done(job: Job, voice: &Arc<Voice>) -> Result<Exit> {
     match job {
         Job::Relay(relay) => commands::relay::run(*relay, voice.clone()),
         Job::Ping(ping) => commands::ping::run(*ping, voice),
+        Job::Dump(dump) => commands::dump::run(&dump, voice),
         Job::Probe(probe) => commands::probe::run(&probe, voice),
         Job::Switch(switch) => commands::switch::run(*switch, voice.clone()),
         Job::ExplainSwitch { switch, json } => commands::switch::explain(&switch, json),

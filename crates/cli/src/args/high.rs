@@ -15,6 +15,7 @@ use super::low::{
     Command, CommonFlags, Low, PingFlags, ProbeFlags, RelayFlags, SideName, Sides, Way, WhenFull,
     WhenOversize,
 };
+use super::packets::{self, Dump, Pcap};
 use super::sides;
 use super::switch::{self, Switch};
 use super::transfer::{self, GetJob, PutJob};
@@ -51,6 +52,8 @@ pub enum Job {
     Get(Box<GetJob>),
     /// Puts a file.
     Put(Box<PutJob>),
+    /// Prints packets.
+    Dump(Dump),
     /// Shows a server's certificates.
     Cert(Box<Cert>),
     /// Serves a folder.
@@ -79,6 +82,8 @@ pub struct Relay {
     pub exit_from: Option<SideName>,
     pub stats: bool,
     pub hexdump: bool,
+    /// Where what passes is captured.
+    pub pcap: Option<Pcap>,
     pub progress: bool,
     /// Which ways of moving data may be used beside the portable ones.
     pub fast_paths: FastPaths,
@@ -150,6 +155,7 @@ pub fn plan(low: Low) -> Result<Job> {
         }
         Some(Command::Get(flags)) => Job::Get(Box::new(transfer::get(&flags, names(&common))?)),
         Some(Command::Put(flags)) => Job::Put(Box::new(transfer::put(&flags, names(&common))?)),
+        Some(Command::Dump(flags)) => Job::Dump(packets::dump(flags, names(&common), json)?),
         Some(Command::Cert { address, pem }) => Job::Cert(Box::new(Cert {
             endpoint: cert::address(&address)?,
             names: names(&common),
@@ -239,6 +245,7 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
     if let Some(most) = flags.max_connections {
         options.max_connections = most;
     }
+    let pcap = packets::pcap(&flags.pcap, &[&left, &right])?;
     Ok(Relay {
         left,
         right,
@@ -250,7 +257,12 @@ fn relay(sides: Sides, flags: &RelayFlags, common: &CommonFlags) -> Result<Relay
         stats: flags.stats,
         hexdump: flags.hexdump,
         progress: flags.progress,
-        fast_paths: fast_paths(flags),
+        fast_paths: match flags.hexdump || pcap.is_some() {
+            // What nobody reads cannot be shown.
+            true => fast_paths(flags).without(FastPath::Splice),
+            false => fast_paths(flags),
+        },
+        pcap,
     })
 }
 

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use ipnet::IpNet;
 use wharf::socket::env::Override;
 
+use super::packets;
 use super::switch::SwitchFlags;
 use super::transfer::{GetFlags, PutFlags};
 use super::value;
@@ -253,6 +254,9 @@ pub struct RelayFlags {
     )]
     pub hexdump: bool,
 
+    #[command(flatten)]
+    pub pcap: packets::PcapFlags,
+
     /// Shows how far it has come, where standard error is a terminal
     #[arg(long, help_heading = "What is said")]
     pub progress: bool,
@@ -342,6 +346,11 @@ pub enum Command {
     /// HTTP gets it by PUT, with its length. What breaks off is sent again from the start: HTTP has no
     /// way to go on with an upload.
     Put(PutFlags),
+    /// Prints a line for each packet of a capture, or of an endpoint that carries packets
+    ///
+    /// Reads pcapng and pcap from a file (- is standard input), and frames or packets of IP from any
+    /// endpoint that gives them, until it ends or is interrupted.
+    Dump(packets::DumpFlags),
     /// Shows a server's certificates, what is wrong with them, and how to pin them
     ///
     /// Nothing is sent. Exits with 0 if a connection would be accepted and with 6 if not; with --pem

@@ -7,6 +7,7 @@ pub mod habit;
 pub mod help;
 pub mod high;
 pub mod low;
+pub mod packets;
 pub mod ports;
 pub mod secret;
 pub mod sides;

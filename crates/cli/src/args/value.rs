@@ -105,6 +105,13 @@ pub fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a length in octets from 1 on: `96`, `1KiB`.
+pub fn length(text: &str) -> Result<usize, String> {
+    let octets = units::parse_size(text)?;
+    let length = usize::try_from(octets).ok().filter(|length| *length > 0);
+    length.ok_or_else(|| "a length of at least one octet is wanted".into())
+}
+
 /// Reads `10.0.0.0/8`, `fe80::/10`, or a single address.
 pub fn network(text: &str) -> Result<IpNet, String> {
     let wanted = || "a network is wanted, such as 10.0.0.0/8, ::1 or fe80::/10".to_owned();

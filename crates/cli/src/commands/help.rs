@@ -127,7 +127,7 @@ pub fn short() -> String {
          loopback, - is standard input and output, ./x a file. LEFT alone: wharf - LEFT.\n\n\
          Commands: endpoints [SCHEME]  explain A [B]  probe ADDRESS...  ping HOST...\n          \
          get ADDRESS...  put FILE ADDRESS  switch PORT...  cert HOST\n          \
-         completions SHELL  man  help [TOPIC]  version\n\n  \
+         dump FILE  completions SHELL  man  help [TOPIC]  version\n\n  \
          -v, --verbose  say more          -q, --quiet   say only errors\n      \
          --json     events as JSON        --once    serve only one\n  \
          -4, -6         one IP version        --stats   say what was moved\n      \

@@ -1,7 +1,9 @@
 //! What the program does, a file a command. Each takes its part of the job and gives how it ended.
 
+pub mod capture;
 pub mod cert;
 pub mod completions;
+pub mod dump;
 pub mod endpoints;
 pub mod explain;
 pub mod get;

@@ -19,8 +19,10 @@ use wharf::{Error, Kind as ErrorKind, Op, Result};
 
 use self::crew::Crew;
 pub use self::crew::workers;
+pub use self::end::is_stdio;
 pub use self::tally::Tally;
 use self::watcher::Watcher;
+use super::capture;
 use crate::args::high::Relay;
 use crate::exit::Exit;
 use crate::signals::{self, Caught};
@@ -43,7 +45,12 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
     let (stopper, shutdown) = Shutdown::pair();
     let tally = Arc::new(Tally::new());
     let kind = Kind::of(&relay);
-    let watcher = Arc::new(Watcher::new(&relay, voice.clone(), tally.clone(), kind));
+    let capture = match &relay.pcap {
+        Some(pcap) => Some(Arc::new(capture::open(pcap, &voice)?)),
+        None => None,
+    };
+    let watcher = Watcher::new(&relay, voice.clone(), tally.clone(), kind, capture.clone());
+    let watcher = Arc::new(watcher);
     let relay = Arc::new(relay);
     let crew = Arc::new(Crew::new(
         relay.clone(),
@@ -90,6 +97,9 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
     let ended = crew.failure().map(Err).or(ended);
     // A thread that reads a file or a terminal for us may never come back; nobody waits for it.
     runtime.shutdown_background();
+    if let (Some(pcap), Some(capture)) = (&relay.pcap, &capture) {
+        capture::close(pcap, capture, &voice);
+    }
     Ok(end::conclude(
         &relay,
         kind,

@@ -1,12 +1,15 @@
 //! What becomes of each connection: counted, said, and looked into if that is wanted.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use wharf::observe::hexdump::{Arrow, Hexdump};
+use wharf::observe::pcap::{Began, Capture};
 use wharf::observe::tap::{Seen, Way, tap};
 use wharf::relay::{Counters, Outcome, Refusal, Side, Watch};
+use wharf::socket::channel::Unit;
 use wharf::socket::log::Level;
 use wharf::{Channel, Error, Info};
 
@@ -26,13 +29,23 @@ pub struct Watcher {
     crew: OnceLock<std::sync::Weak<Crew>>,
     listens: bool,
     hexdump: bool,
+    capture: Option<Arc<Capture>>,
+    began: Began,
+    /// Left sides whose right sides come next.
+    lefts: Mutex<HashMap<u64, (Info, Unit)>>,
     told_full: AtomicBool,
     told_paused: AtomicBool,
 }
 
 impl Watcher {
     /// A watcher of the connections of `relay`.
-    pub fn new(relay: &Relay, voice: Arc<Voice>, tally: Arc<Tally>, kind: Kind) -> Watcher {
+    pub fn new(
+        relay: &Relay,
+        voice: Arc<Voice>,
+        tally: Arc<Tally>,
+        kind: Kind,
+        capture: Option<Arc<Capture>>,
+    ) -> Watcher {
         Watcher {
             voice,
             tally,
@@ -40,6 +53,12 @@ impl Watcher {
             crew: OnceLock::new(),
             listens: relay.left.is_listener() || relay.right.is_listener(),
             hexdump: relay.hexdump,
+            capture,
+            began: match (relay.left.is_listener(), relay.right.is_listener()) {
+                (false, true) => Began::Right,
+                _ => Began::Left,
+            },
+            lefts: Mutex::default(),
             told_full: AtomicBool::new(false),
             told_paused: AtomicBool::new(false),
         }
@@ -61,12 +80,9 @@ impl Watcher {
     }
 }
 
-impl Watch for Watcher {
-    fn wrap(&self, id: u64, side: Side, channel: Channel) -> Channel {
-        // One tap sees both directions, as the right side does.
-        if !self.hexdump || side == Side::Left {
-            return channel;
-        }
+impl Watcher {
+    /// The channel with what passes shown in hexadecimal.
+    fn dumped(&self, id: u64, channel: Channel) -> Channel {
         let (voice, dump) = (self.voice.clone(), Mutex::new(Hexdump::new(id)));
         let look = move |way, seen: Seen<'_>| {
             let arrow = match way {
@@ -79,6 +95,32 @@ impl Watch for Watcher {
             voice.write(entry.as_bytes());
         };
         tap(channel, Arc::new(look))
+    }
+
+    /// The channel with what passes captured.
+    fn captured(&self, capture: &Arc<Capture>, id: u64, side: Side, channel: Channel) -> Channel {
+        let mut lefts = self.lefts.lock().unwrap_or_else(PoisonError::into_inner);
+        if side == Side::Left {
+            lefts.insert(id, ((*channel.info).clone(), channel.profile.unit));
+            return channel;
+        }
+        let left = lefts.remove(&id);
+        drop(lefts);
+        let (info, unit) = left.unwrap_or((Info::default(), Unit::Octet));
+        capture.relay(id, self.began, (&info, unit), channel)
+    }
+}
+
+impl Watch for Watcher {
+    fn wrap(&self, id: u64, side: Side, mut channel: Channel) -> Channel {
+        // One tap sees both directions, as the right side does.
+        if self.hexdump && side == Side::Right {
+            channel = self.dumped(id, channel);
+        }
+        match &self.capture {
+            Some(capture) => self.captured(capture, id, side, channel),
+            None => channel,
+        }
     }
 
     fn opened(&self, id: u64, left: &Info, right: &Info, counters: &Arc<Counters>) {
