@@ -5,11 +5,13 @@
 //! its mutations as a test of the workspace ([`smoke`]).
 
 pub mod address;
+pub mod capture;
 pub mod echo;
 pub mod escape;
 pub mod escape_key;
 pub mod framing;
 pub mod newline;
+pub mod packet;
 pub mod ping;
 pub mod segment;
 pub mod smoke;
@@ -32,6 +34,10 @@ pub const TARGETS: &[Target] = &[
         check: address::check,
     },
     Target {
+        name: "capture",
+        check: capture::check,
+    },
+    Target {
         name: "echo",
         check: echo::check,
     },
@@ -50,6 +56,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "newline",
         check: newline::check,
+    },
+    Target {
+        name: "packet",
+        check: packet::check,
     },
     Target {
         name: "ping",
