@@ -45,6 +45,16 @@ impl Tool {
     pub const NGINX: Self = Self::new("nginx", "nginx-light");
     /// The Python interpreter.
     pub const PYTHON: Self = Self::new("python3", "python3");
+    /// Wireshark's dissectors on a terminal.
+    pub const TSHARK: Self = Self::new("tshark", "tshark");
+    /// Its capturer.
+    pub const DUMPCAP: Self = Self::new("dumpcap", "wireshark-common");
+    /// What is known of a capture.
+    pub const CAPINFOS: Self = Self::new("capinfos", "wireshark-common");
+    /// Captures in other forms.
+    pub const EDITCAP: Self = Self::new("editcap", "wireshark-common");
+    /// Captures in one.
+    pub const MERGECAP: Self = Self::new("mergecap", "wireshark-common");
     /// Network namespaces and links.
     pub const IP: Self = Self::new("ip", "iproute2");
     /// Redirected connections.

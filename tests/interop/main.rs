@@ -2,6 +2,7 @@
 //!
 //! Not here: how the program itself behaves (`cli`), every pair of endpoints (`matrix`).
 
+mod captures;
 mod devices;
 mod examples;
 mod hosts;

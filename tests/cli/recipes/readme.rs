@@ -6,7 +6,7 @@ use std::net::UdpSocket;
 use wharf_tests::certs::Authority;
 use wharf_tests::need::Tool;
 use wharf_tests::wait::DEADLINE;
-use wharf_tests::{Running, peer, require, shell, tcp};
+use wharf_tests::{Running, peer, require, shell, tcp, wharf};
 
 use super::{placed, server, serving};
 
@@ -115,7 +115,7 @@ fn forward_a_port() {
 #[test]
 fn see_what_passes() {
     require!(Tool::NC);
-    let [line] = recipe("See what passes");
+    let [line, capture, dump] = recipe("See what passes");
     let target = shouting();
     let places = [
         (":8080", ":0"),
@@ -124,11 +124,33 @@ fn see_what_passes() {
     // What a person looks at is not JSON.
     let line = placed(&line, &places);
     let mut relay = shell(&format!("exec {line}")).spawn();
-    let port = relay.tcp_port();
-    assert_eq!(nc(port, "word"), "WORD");
+    let front = relay.tcp_port();
+    assert_eq!(nc(front, "word"), "WORD");
     for shown in ["77 6f 72 64", "57 4f 52 44"] {
         relay.stderr_line(shown);
     }
+    let target = shouting();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("talk.pcapng");
+    let file = file.to_str().expect("a path in UTF-8");
+    let places = [
+        (":8443", ":0"),
+        ("10.0.0.7:80", &target.address.to_string()),
+        ("talk.pcapng", file),
+    ];
+    let mut relay = serving(&placed(&capture, &places));
+    let address = format!(
+        "tls://127.0.0.1:{}#danger-accept-any-certificate",
+        port(&mut relay)
+    );
+    wharf([address])
+        .stdin("word")
+        .run()
+        .code(0)
+        .stdout_is("WORD");
+    relay.stop();
+    let shown = shell(&placed(&dump, &[("talk.pcapng", file)])).run();
+    shown.code(0).stdout_has("[SYN]").stdout_has("[PSH ACK]");
 }
 
 #[test]
