@@ -45,9 +45,7 @@ impl Tool {
     pub const NGINX: Self = Self::new("nginx", "nginx-light");
     /// The Python interpreter.
     pub const PYTHON: Self = Self::new("python3", "python3");
-    /// Wireshark's dissectors on a terminal.
-    pub const TSHARK: Self = Self::new("tshark", "tshark");
-    /// Its capturer.
+    /// Wireshark's capturer.
     pub const DUMPCAP: Self = Self::new("dumpcap", "wireshark-common");
     /// What is known of a capture.
     pub const CAPINFOS: Self = Self::new("capinfos", "wireshark-common");
