@@ -80,6 +80,18 @@ class Wharf(Peer):
     def tls_out(self, a, b):
         return self.command(f"tcp-listen://{a}", f"tls://{b}#danger-accept-any-certificate,resume=no")
 
+    def captured(self, addresses):
+        return self.command("--pcap", os.path.join(self.given.folder, "capture.pcapng"), *addresses[-2:])
+
+    def pcap(self, a, b):
+        return self.captured(self.tcp(a, b))
+
+    def pcap_tls(self, a, b):
+        return self.captured(self.tls_in(a, b))
+
+    def pcap_udp(self, a, b):
+        return self.captured(self.udp(a, b))
+
     def server(self, folder, *listening):
         return [self.path, "--quiet", "serve", folder, "--workers", str(self.given.workers), *listening]
 
@@ -95,6 +107,21 @@ class Wharf(Peer):
 
     def shot(self, b):
         return [self.path, "--quiet", b]
+
+
+class WharfCopying(Wharf):
+    """The same, moving data as it must where somebody looks: what a capture is compared with."""
+
+    name = "wharf-copying"
+
+    def pcap(self, a, b):
+        return self.command("--without", "splice", *self.tcp(a, b)[-2:])
+
+    def pcap_tls(self, a, b):
+        return self.command("--without", "splice", *self.tls_in(a, b)[-2:])
+
+    def pcap_udp(self, a, b):
+        return self.udp(a, b)
 
 
 class Socat(Peer):
@@ -358,4 +385,4 @@ class Direct(Peer):
         return "no relay"
 
 
-ALL = (Wharf, Socat, Haproxy, Nginx, Ncat, Nc, SpliceLoop, Direct)
+ALL = (Wharf, WharfCopying, Socat, Haproxy, Nginx, Ncat, Nc, SpliceLoop, Direct)

@@ -22,6 +22,7 @@ use wharf::socket::scheme::Layer;
 use wharf::socket::units::{self, nearest};
 use wharf::{Endpoint, Error, Result};
 
+use super::packets::{self, Pcap, PcapFlags};
 use super::sides;
 use super::value;
 
@@ -176,6 +177,9 @@ pub struct SwitchFlags {
     )]
     pub interval: Duration,
 
+    #[command(flatten)]
+    pub pcap: PcapFlags,
+
     /// Tells what would be done, and opens nothing
     #[arg(long = "dry-run", id = "switch-dry-run", help_heading = "What is said")]
     pub dry_run: bool,
@@ -211,6 +215,8 @@ pub struct Switch {
     pub names: Names,
     /// How often it is shown, if it is.
     pub show: Option<Duration>,
+    /// Where what passes is captured.
+    pub pcap: Option<Pcap>,
 }
 
 fn named(text: &str) -> Result<(String, &str), String> {
@@ -350,7 +356,9 @@ pub fn plan(flags: SwitchFlags, names: Names) -> Result<Switch> {
         let reason = "--allow and --deny are about who may connect, and no port listens";
         return Err(Error::usage(reason));
     }
+    let endpoints: Vec<_> = members.iter().map(|member| &member.endpoint).collect();
     Ok(Switch {
+        pcap: packets::pcap(&flags.pcap, &endpoints)?,
         ports: ports(&members, &flags)?,
         settings: settings(&flags),
         options,

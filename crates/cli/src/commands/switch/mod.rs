@@ -20,6 +20,7 @@ use wharf::{Error, Result};
 
 use self::show::Show;
 use self::watcher::Watcher;
+use super::capture;
 use super::relay::{in_a_task, runtime, stoppable};
 use crate::args::switch::Switch;
 use crate::exit::Exit;
@@ -55,7 +56,12 @@ pub fn run(switch: Switch, voice: Arc<Voice>) -> Result<Exit> {
     };
     let mut env = Env::new().with_log(voice.clone()).with_shutdown(shutdown);
     env.names = switch.names.clone();
-    let watcher = Arc::new(Watcher::new(&switch.members, voice.clone()));
+    let capture = match &switch.pcap {
+        Some(pcap) => Some(Arc::new(capture::open(pcap, &voice)?)),
+        None => None,
+    };
+    let watcher = Watcher::new(&switch.members, voice.clone(), capture.clone());
+    let watcher = Arc::new(watcher);
     let machine = Machine::new(switch.settings.clone(), switch.ports.clone(), seed());
     let (looker, looks) = many::looker();
     let show = Arc::new(Show::new(looker, voice.clone()));
@@ -79,6 +85,9 @@ pub fn run(switch: Switch, voice: Arc<Voice>) -> Result<Exit> {
         stoppable(in_a_task(serving), &env).await
     });
     runtime.shutdown_background();
+    if let (Some(pcap), Some(capture)) = (&switch.pcap, &capture) {
+        capture::close(pcap, capture, &voice);
+    }
     Ok(conclude(ended, caught.signal(), &voice))
 }
 

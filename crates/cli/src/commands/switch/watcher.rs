@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wharf::link::switch::Event as Told;
+use wharf::observe::pcap::Capture;
 use wharf::relay::Refusal;
 use wharf::relay::many::{Counters, Gone, Member, PortInfo, Watch};
+use wharf::socket::channel::Unit;
 use wharf::socket::log::Level;
 use wharf::socket::units::format_duration;
-use wharf::{Error, Info};
+use wharf::{Channel, Error, Info};
 
 use crate::terminal::switch::News;
 use crate::terminal::voice::Form;
@@ -27,6 +29,7 @@ const SETTLED: Duration = Duration::from_secs(10);
 /// Watches a switch.
 pub struct Watcher {
     voice: Arc<Voice>,
+    capture: Option<Arc<Capture>>,
     state: Mutex<State>,
 }
 
@@ -50,7 +53,7 @@ struct Standing {
 
 impl Watcher {
     /// A watcher of these endpoints.
-    pub fn new(members: &[Member], voice: Arc<Voice>) -> Watcher {
+    pub fn new(members: &[Member], voice: Arc<Voice>, capture: Option<Arc<Capture>>) -> Watcher {
         let standing = |member: &Member| Standing {
             name: member.name.clone(),
             told: false,
@@ -58,6 +61,7 @@ impl Watcher {
         };
         Watcher {
             voice,
+            capture,
             state: Mutex::new(State {
                 names: HashMap::new(),
                 members: members.iter().map(standing).collect(),
@@ -86,6 +90,13 @@ impl Watcher {
 }
 
 impl Watch<Told> for Watcher {
+    fn wrap(&self, _member: usize, name: &str, channel: Channel) -> Channel {
+        match &self.capture {
+            Some(capture) => capture.interface(name, Unit::EthernetFrame).wrap(channel),
+            None => channel,
+        }
+    }
+
     fn up(&self, port: &PortInfo) {
         let mut state = self.state();
         state.names.insert(port.port.0, port.name.clone());
