@@ -12,7 +12,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::options::Oversize;
@@ -46,6 +46,39 @@ pub(super) enum Fault {
     Source(io::Error),
     Sink(io::Error),
 }
+
+/// Takes everything, and is nobody.
+struct Nowhere;
+
+impl AsyncRead for Nowhere {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Nowhere {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for Nowhere {}
 
 /// Where a direction stands.
 #[derive(Debug, PartialEq, Eq)]
@@ -95,6 +128,8 @@ pub(super) struct Direction {
     pub(super) moved_at: Instant,
     /// The source had nothing when it was last asked.
     pub(super) source_idle: bool,
+    /// Nobody takes what the source says; only how it ends matters.
+    pub(super) unheard: bool,
 }
 
 impl Direction {
@@ -114,7 +149,30 @@ impl Direction {
             bulk,
             moved_at: Instant::now(),
             source_idle: false,
+            unheard: false,
         }
+    }
+
+    /// The same with nobody who takes what it moves, if `unheard`.
+    pub(super) fn unheard(mut self, unheard: bool) -> Direction {
+        self.unheard = unheard;
+        self
+    }
+
+    /// Reads the source to its end, and drops what it says.
+    pub(super) fn poll_unheard(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: Half<'_>,
+    ) -> Poll<Result<(), Fault>> {
+        // A box of nothing, which allocates nothing.
+        let mut io = Io::Stream(Box::new(Nowhere));
+        let profile = &Profile::STREAM;
+        let sink = Half {
+            io: &mut io,
+            profile,
+        };
+        self.poll(cx, source, sink, &FlowCounters::default())
     }
 
     /// Whether nothing more will happen here.

@@ -6,6 +6,8 @@
 //! - an end with a status, a reset and a truncation are over as a whole: what was accepted goes out
 //!   first, then the other side is told in the same terms;
 //! - a side that has no end of its own (packets without a connection) is waited for in silence;
+//! - a side whose end tells what became of what was written to it is read to that end, even where
+//!   nobody takes what it says;
 //! - a prompt that has nothing to say does not hold a relay whose peer has gone, and a pipe as input
 //!   only for a while.
 //!
@@ -70,8 +72,14 @@ impl<'a> Pair<'a> {
         let (left, right) = (Party::new(left), Party::new(right));
         let direction = |from: &Party, to: &Party, wanted: bool| {
             let exists = wanted && from.profile.readable && to.profile.writable;
-            let state = if exists { State::Moving } else { State::Absent };
-            Direction::new(state, Pace::new(options.limit_rate), options.oversize, bulk)
+            let unheard = !exists && from.profile.answers && to.profile.readable;
+            let state = match exists || unheard {
+                true => State::Moving,
+                false => State::Absent,
+            };
+            let bulk = if unheard { Bulk::Never } else { bulk };
+            let pace = Pace::new(options.limit_rate);
+            Direction::new(state, pace, options.oversize, bulk).unheard(unheard)
         };
         let there = direction(&left, &right, options.direction != Directions::RightToLeft);
         let back = direction(&right, &left, options.direction != Directions::LeftToRight);
@@ -179,7 +187,9 @@ impl<'a> Pair<'a> {
             ..
         } = self;
         match from {
+            Side::Left if there.unheard => there.poll_unheard(cx, left.half()),
             Side::Left => there.poll(cx, left.half(), right.half(), &counters.there),
+            Side::Right if back.unheard => back.poll_unheard(cx, right.half()),
             Side::Right => back.poll(cx, right.half(), left.half(), &counters.back),
         }
     }

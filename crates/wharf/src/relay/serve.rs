@@ -572,3 +572,30 @@ async fn waiting(
     })
     .await
 }
+
+#[cfg(test)]
+mod size {
+    use super::*;
+    use crate::testing::memory;
+
+    /// What only a session needs is not for all. Beside its relay a connection has room for the two
+    /// channels that it was made of.
+    #[test]
+    fn the_task_of_a_connection_is_its_relay_and_little_else() {
+        let job = Arc::new(Job {
+            listening: Side::Left,
+            env: Env::new(),
+            options: ServeOptions::default(),
+            watch: Arc::new(super::super::Unwatched),
+            once: false,
+            places: Arc::new(Semaphore::new(1)),
+            refused: AtomicU64::default(),
+        });
+        let (left, right) = memory::channels(1);
+        let relay = run(1, left, right, &job.env, &job.options.relay, &*job.watch);
+        let opening: Opening = Box::pin(std::future::pending());
+        let connection = job.clone().connection(1, opening);
+        let (relay, connection) = (size_of_val(&relay), size_of_val(&connection));
+        assert!(connection <= relay + 240, "{connection} and {relay}");
+    }
+}

@@ -268,6 +268,9 @@ pub struct Profile {
     /// Whether what it says is a question of the user's, so that no answer is an error, and so that
     /// the relay ends when it takes no more.
     pub asks: bool,
+    /// Whether how it ends tells what became of what was written to it (the status of a request): it is
+    /// read to its end even where nobody takes what it says.
+    pub answers: bool,
 }
 
 impl Profile {
@@ -283,6 +286,7 @@ impl Profile {
         finish: Finish::Half,
         idle: Idle::Holds,
         asks: false,
+        answers: false,
     };
 
     /// Unreliable packets that have no end: UDP.
@@ -297,6 +301,7 @@ impl Profile {
         finish: Finish::None,
         idle: Idle::Holds,
         asks: false,
+        answers: false,
     };
 
     /// Reliable packets that can be half-closed: framed streams, seqpacket.
@@ -311,6 +316,7 @@ impl Profile {
         finish: Finish::Half,
         idle: Idle::Holds,
         asks: false,
+        answers: false,
     };
 }
 

@@ -214,6 +214,26 @@ async fn both_channels_are_closed_when_it_is_over() {
     assert!(left.is_closed() && right.is_closed());
 }
 
+/// A file that is sent to a server cannot take its answer; that the answer is no is told all the same.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_takes_is_heard_for_its_end() {
+    let read_only = Profile {
+        writable: false,
+        ..Profile::STREAM
+    };
+    let answers = Profile {
+        answers: true,
+        ..Profile::STREAM
+    };
+    let (left, _) = Script::new().gives("text").ends(End::Fin).stream(read_only);
+    let script = Script::new().is_told().gives("why").ends(failure());
+    let (right, _) = script.stream(answers);
+    let outcome = joined(left, right, &Options::default()).await;
+    assert_eq!(outcome.cause, Cause::Status(Side::Right));
+    assert_eq!(outcome.back.end, Some(failure()));
+    assert_eq!((outcome.there.octets, outcome.back.octets), (4, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_sides_that_cannot_be_joined_are_an_error() {
     let read_only = Profile {
