@@ -37,7 +37,19 @@ impl Trouble {
             return Error::io(op, below);
         }
         let words = words(error);
-        if error.is_incomplete_message() || ends_early(error) {
+        if let Some(inner) = io_of(error) {
+            return match inner.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    let reason = "the connection ended before the body was complete";
+                    Error::new(op, Kind::Truncated, reason)
+                }
+                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                    Error::new(op, Kind::Protocol, words)
+                }
+                _ => Error::new(op, Kind::of_io(inner), words),
+            };
+        }
+        if error.is_incomplete_message() {
             let reason = "the connection ended before the message was complete";
             return Error::new(op, Kind::Truncated, reason);
         }
@@ -48,7 +60,8 @@ impl Trouble {
             return Error::new(op, Kind::Timeout, words);
         }
         // What is left are streams of HTTP/2 that were reset, and connections that are gone.
-        let kind = match words.contains("content-length") || words.contains("malformed") {
+        let of_protocol = ["content-length", "malformed", "unexpected message"];
+        let kind = match of_protocol.iter().any(|part| words.contains(part)) {
             true => Kind::Protocol,
             false => Kind::Reset,
         };
@@ -56,17 +69,16 @@ impl Trouble {
     }
 }
 
-/// Whether a body ended before its length, or its last chunk, says that it is complete.
-fn ends_early(error: &hyper::Error) -> bool {
-    let mut inner = std::error::Error::source(error);
-    while let Some(source) = inner {
-        let below = source.downcast_ref::<io::Error>();
-        if below.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
-            return true;
+/// The error of the system that an error was made of.
+pub(super) fn io_of(error: &hyper::Error) -> Option<&io::Error> {
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = inner {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
-        inner = source.source();
+        inner = error.source();
     }
-    false
+    None
 }
 
 /// The innermost words of an error.

@@ -73,9 +73,16 @@ impl Client {
         let request = wish.request(two, secure, body)?;
         let trouble = Trouble::default();
         let (responding, driver) = send(two, stream, request, trouble.clone()).await?;
-        let exchange =
-            response::Exchange::new(wish.clone(), secure, responding, writer, driver, trouble);
-        exchange.open(lower.info, cx).await
+        let exchange = response::Exchange::new(
+            wish.clone(),
+            secure,
+            responding,
+            writer,
+            driver,
+            trouble,
+            cx,
+        );
+        exchange.open(lower.info).await
     }
 }
 
@@ -108,26 +115,26 @@ async fn send(
             // Its errors reach the exchange.
             let _ = connection.await;
         })));
-        let responding = async move {
-            let sent = sender.ready().await;
-            let response = match sent {
-                Ok(()) => sender.send_request(request).await,
-                Err(error) => Err(error),
-            };
-            response.map_err(|error| trouble.explain(Op::Recv, &error))
-        };
-        return Ok((Box::pin(responding), driver));
+        sender.ready().await.map_err(failed)?;
+        return Ok((responding(sender.send_request(request), trouble), driver));
     }
     let shaking = http1::Builder::new().handshake(carrier);
     let (mut sender, connection) = shaking.await.map_err(failed)?;
     let driver = Driver(Some(tokio::spawn(async move {
         let _ = connection.await;
     })));
-    let responding = async move {
-        let response = sender.send_request(request).await;
+    Ok((responding(sender.send_request(request), trouble), driver))
+}
+
+/// A response of the engine's. The request is on its way already, whether this is polled or not.
+fn responding(
+    response: impl Future<Output = hyper::Result<Response<Incoming>>> + Send + 'static,
+    trouble: Trouble,
+) -> Responding {
+    Box::pin(async move {
+        let response = response.await;
         response.map_err(|error| trouble.explain(Op::Recv, &error))
-    };
-    Ok((Box::pin(responding), driver))
+    })
 }
 
 /// No response came in time.

@@ -10,8 +10,9 @@ use wharf_proto::application::http::reference;
 
 use crate::application::http::body::Outgoing;
 use crate::application::http::{PRODUCT, Version, options};
-use crate::socket::address::{Address, Host};
+use crate::socket::address::{Address, Host, Port};
 use crate::socket::error::{Error, Result};
+use crate::socket::resolve::port_number;
 use crate::socket::scheme::Parts;
 
 /// What was asked for.
@@ -92,7 +93,12 @@ impl Wish {
             host => host.to_string(),
         };
         let usual = if secure { "443" } else { "80" };
-        match port.map(ToString::to_string).filter(|port| port != usual) {
+        // A service name is ours too.
+        let number = |port: &Port| match port_number(Some(port), "tcp") {
+            Ok(number) => number.to_string(),
+            Err(_) => port.to_string(),
+        };
+        match port.map(number).filter(|port| port != usual) {
             Some(port) => format!("{host}:{port}"),
             None => host,
         }

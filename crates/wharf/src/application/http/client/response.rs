@@ -23,7 +23,7 @@ use crate::application::http::body::Writer;
 use crate::application::http::facts;
 use crate::application::http::reader::{Reader, Trouble};
 use crate::socket::channel::{Channel, End, Profile, Status, Stream};
-use crate::socket::env::Cx;
+use crate::socket::env::{Cx, Env};
 use crate::socket::error::Result;
 use crate::socket::info::Info;
 use crate::socket::log::Level;
@@ -46,6 +46,8 @@ pub(super) struct Exchange {
     deadline: Option<Pin<Box<Sleep>>>,
     driver: Driver,
     trouble: Trouble,
+    /// Who is told of the response, and by what name we are known.
+    log: Box<(Env, String)>,
 }
 
 impl Exchange {
@@ -56,6 +58,7 @@ impl Exchange {
         writer: Option<Writer>,
         driver: Driver,
         trouble: Trouble,
+        cx: Cx<'_>,
     ) -> Exchange {
         Exchange {
             wish,
@@ -66,6 +69,7 @@ impl Exchange {
             deadline: None,
             driver,
             trouble,
+            log: Box::new((cx.env.clone(), cx.at.to_owned())),
         }
     }
 
@@ -73,7 +77,7 @@ impl Exchange {
     ///
     /// # Errors
     /// The connection breaks, is too slow, or the response leads elsewhere.
-    pub(super) async fn open(mut self, mut info: Box<Info>, cx: Cx<'_>) -> Result<Channel> {
+    pub(super) async fn open(mut self, mut info: Box<Info>) -> Result<Channel> {
         let has_body = self.writer.is_some();
         info.size = None;
         if !has_body {
@@ -81,11 +85,12 @@ impl Exchange {
             let head = std::future::poll_fn(|cx| self.poll_head(cx)).await?;
             if let Some(head) = head {
                 self.learn(&mut info, &head);
-                cx.say(Level::Debug, told(&head));
             }
         }
         let profile = Profile {
             writable: has_body,
+            // Its status tells what became of what was sent.
+            answers: has_body,
             ..Profile::STREAM
         };
         Ok(Channel::stream(self, *info, profile))
@@ -119,6 +124,7 @@ impl Exchange {
 
     fn take(&mut self, response: Response<Incoming>) -> Result<response::Parts> {
         let (mut head, body) = response.into_parts();
+        self.tell(&head);
         if let Some(elsewhere) = self.wish.redirect(self.secure, &head)? {
             return Err(elsewhere);
         }
@@ -140,6 +146,22 @@ impl Exchange {
         Ok(head)
     }
 
+    /// Says what the response begins with.
+    fn tell(&self, head: &response::Parts) {
+        let (env, at) = &*self.log;
+        if !env.log.wants(Level::Debug) {
+            return;
+        }
+        env.say(
+            Level::Debug,
+            at,
+            format!("{:?} {}", head.version, said(head.status)),
+        );
+        for (name, value) in &head.headers {
+            env.say(Level::Debug, at, format!("{name}: {}", facts::text(value)));
+        }
+    }
+
     /// What is known once the head is here.
     fn learn(&self, info: &mut Info, head: &response::Parts) {
         let wish = &self.wish;
@@ -153,11 +175,6 @@ impl Exchange {
 fn size(head: &response::Parts) -> Option<u64> {
     let length = head.headers.get(CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
-}
-
-/// The first line of a response.
-fn told(head: &response::Parts) -> String {
-    format!("{:?} {}", head.version, said(head.status))
 }
 
 impl AsyncRead for Exchange {
@@ -223,18 +240,18 @@ impl Stream for Exchange {
         let Some(writer) = &self.writer else {
             return Poll::Ready(Ok(()));
         };
-        let ended = match end {
-            End::Fin => writer.end(),
-            End::Status(status) if status.ok => writer.end(),
+        match end {
+            End::Fin => writer.end()?,
+            End::Status(status) if status.ok => writer.end()?,
             End::Status(_) | End::Reset | End::Truncated => {
                 writer.abort();
-                Ok(())
+                return Poll::Ready(Ok(()));
             }
-        };
+        }
         if self.deadline.is_none() && matches!(self.state, State::Waiting(_)) {
             self.begin_waiting();
         }
-        Poll::Ready(ended)
+        Poll::Ready(Ok(()))
     }
 
     fn unsent(&self) -> Option<usize> {

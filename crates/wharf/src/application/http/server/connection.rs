@@ -16,15 +16,14 @@ use super::gate::{Count, Gate};
 use super::{Options, Version, answer, exchange};
 use crate::application::http::body::Outgoing;
 use crate::application::http::facts;
-use crate::application::http::reader::{Reader, Trouble};
+use crate::application::http::reader::{Reader, Trouble, io_of};
 use crate::socket::channel::Stream;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::info::Info;
 use crate::socket::listener::Asked;
 use crate::socket::session::Session;
 
-/// How often a client of HTTP/2 is asked whether it is still there is not asked at all: who is idle is
-/// closed. A window that suits both a fast network and many streams (RFC 9113, section 6.9).
+/// Windows that suit both a fast network and many streams (RFC 9113, section 6.9).
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
@@ -208,23 +207,11 @@ async fn drive_two(front: Front, gate: Gate, drained: oneshot::Receiver<()>) -> 
     })
     .await;
     match ended {
-        Err(error) if !error.is_closed() && !is_io(&error) => Err(Trouble::default()
+        Err(error) if !error.is_closed() && io_of(&error).is_none() => Err(Trouble::default()
             .explain(Op::Accept, &error)
             .of_kind(Kind::Protocol)),
         _ => Ok(()),
     }
-}
-
-/// Whether an error is one of the stream below.
-fn is_io(error: &hyper::Error) -> bool {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = inner {
-        if error.is::<std::io::Error>() {
-            return true;
-        }
-        inner = error.source();
-    }
-    false
 }
 
 /// Gives a request to whoever serves, and waits for the response.

@@ -224,6 +224,13 @@ impl Exchange {
     }
 }
 
+impl Drop for Exchange {
+    /// Nobody said how it ends, such as where the request itself was bad.
+    fn drop(&mut self) {
+        self.fail(&End::Reset);
+    }
+}
+
 impl AsyncRead for Exchange {
     fn poll_read(
         mut self: Pin<&mut Self>,

@@ -201,6 +201,15 @@ impl Gate {
         let _ = tokio::time::timeout(LINGER_TIME, read).await;
     }
 
+    /// Refuses what follows. Within a body the exchange says so itself.
+    fn refuse_body(&mut self, reason: String) {
+        self.refused = Some(Refused {
+            reason,
+            answer: Vec::new(),
+            told: 0,
+        });
+    }
+
     fn refuse(&mut self, status: u16, reason: String) {
         let words = http::StatusCode::from_u16(status)
             .ok()
@@ -232,10 +241,11 @@ impl Gate {
                 Ok(())
             }
             Err(error) => {
-                self.refuse(error.status(), error.to_string());
                 if is_between {
+                    self.refuse(error.status(), error.to_string());
                     return Ok(());
                 }
+                self.refuse_body(error.to_string());
                 let broken = Error::new(Op::Recv, Kind::Protocol, error.to_string());
                 Err(self.trouble.keep(broken.into()))
             }
