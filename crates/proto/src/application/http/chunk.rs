@@ -79,7 +79,12 @@ impl Chunks {
                     }
                 }
                 _ => {
-                    self.state = self.next(*octet)?;
+                    match self.next(*octet) {
+                        Ok(next) => self.state = next,
+                        // What is good before it passes, however much comes at once.
+                        Err(_) if passed > 0 => break,
+                        Err(error) => return Err(error),
+                    }
                     passed += 1;
                 }
             }

@@ -43,7 +43,8 @@ enum State {
     Head(Lines),
     Length(u64),
     Chunked(Chunks),
-    Refused(Error),
+    /// What for, and whether it was between two requests.
+    Refused(Error, bool),
 }
 
 /// A head that is being read.
@@ -67,9 +68,10 @@ impl Guard {
         }
     }
 
-    /// Whether a request is over and the next one has not begun to pass.
+    /// Whether a request is over and the next one has not begun to pass; also where that next one was
+    /// refused.
     pub fn is_between(&self) -> bool {
-        matches!(self.state, State::Head(_))
+        matches!(self.state, State::Head(_) | State::Refused(_, true))
     }
 
     /// Looks at what has arrived. `held` begins with the first octet that has not passed, and is what
@@ -106,12 +108,12 @@ impl Guard {
                 Ok((len, None))
             }
             State::Chunked(chunks) => chunks.pass(rest).map(|len| (len, None)),
-            State::Refused(error) => Err(*error),
+            State::Refused(error, _) => Err(*error),
         };
         let (len, framing) = match stepped {
             Ok(stepped) => stepped,
             Err(error) => {
-                self.state = State::Refused(error);
+                self.state = State::Refused(error, self.is_between());
                 return Err(error);
             }
         };
@@ -123,7 +125,7 @@ impl Guard {
         let is_over = match &self.state {
             State::Length(left) => *left == 0,
             State::Chunked(chunks) => chunks.is_over(),
-            State::Head(_) | State::Refused(_) => false,
+            State::Head(_) | State::Refused(..) => false,
         };
         if is_over {
             self.state = State::Head(Lines::default());

@@ -217,7 +217,7 @@ fn number(text: &[u8]) -> Option<u64> {
         return None;
     }
     text.iter().try_fold(0_u64, |number, digit| {
-        let digit = digit.is_ascii_digit().then_some(digit - b'0')?;
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
         number.checked_mul(10)?.checked_add(u64::from(digit))
     })
 }

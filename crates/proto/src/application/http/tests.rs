@@ -252,6 +252,7 @@ fn a_bad_request_behind_a_good_one_passes_alone_neither() {
     let text = alloc::format!("{good}BAD\r\n\r\n{good}");
     let mut guard = Guard::new(Limits::default());
     assert_eq!(guard.pass(text.as_bytes()), Ok(good.len()));
+    assert!(guard.is_between());
     let rest = &text.as_bytes()[good.len()..];
     assert_eq!(guard.pass(rest), Err(Error::RequestLine));
     assert_eq!(guard.pass(good.as_bytes()), Err(Error::RequestLine));
