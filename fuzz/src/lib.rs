@@ -10,6 +10,7 @@ pub mod echo;
 pub mod escape;
 pub mod escape_key;
 pub mod framing;
+pub mod http;
 pub mod newline;
 pub mod packet;
 pub mod ping;
@@ -52,6 +53,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "framing",
         check: framing::check,
+    },
+    Target {
+        name: "http",
+        check: http::check,
     },
     Target {
         name: "newline",
