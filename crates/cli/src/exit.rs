@@ -80,7 +80,11 @@ pub const TABLE: [Row; 19] = [
         "truncated",
         "the peer's data ended before it was complete",
     ),
-    row("13", "status", "the peer reported a failure of its own"),
+    row(
+        "13",
+        "status",
+        "the peer reported a failure of its own, such as 404 in HTTP",
+    ),
     row(
         "14",
         "checksum",

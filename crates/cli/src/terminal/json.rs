@@ -308,6 +308,20 @@ struct Side {
     credentials: Option<Credentials>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<Tls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Http>,
+}
+
+/// A request, or the response to one. Header fields are not told: they have secrets in them.
+#[derive(Serialize)]
+struct Http {
+    method: String,
+    target: String,
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -350,6 +364,13 @@ impl Side {
                 gid: c.gid,
             }),
             tls: info.tls.as_ref().map(Tls::of),
+            http: info.http.as_ref().map(|http| Http {
+                method: http.method.clone(),
+                target: http.target.clone(),
+                version: http.version.clone(),
+                host: http.host.clone(),
+                status: http.status,
+            }),
         }
     }
 }

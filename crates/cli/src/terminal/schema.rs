@@ -266,7 +266,7 @@ const ERROR: &[Field] = &[
 ];
 
 /// Objects inside events.
-pub const OBJECTS: [(&str, &[Field]); 6] = [
+pub const OBJECTS: [(&str, &[Field]); 7] = [
     ("error", ERROR),
     (
         "side",
@@ -287,6 +287,25 @@ pub const OBJECTS: [(&str, &[Field]); 6] = [
                 "pid, uid and gid of the peer on this machine",
             ),
             ("tls", "tls?", "what TLS agreed on"),
+            (
+                "http",
+                "http?",
+                "the request of a peer, or the response to ours",
+            ),
+        ],
+    ),
+    (
+        "http",
+        &[
+            ("method", "text", "the method"),
+            ("target", "text", "path and query as sent"),
+            ("version", "text", "HTTP/1.0, HTTP/1.1 or HTTP/2"),
+            ("host", "text?", "the host that was asked for"),
+            (
+                "status",
+                "number?",
+                "the status of the response, where we asked",
+            ),
         ],
     ),
     (

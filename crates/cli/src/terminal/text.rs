@@ -87,6 +87,13 @@ fn side(info: &Info) -> String {
     if let Some(tls) = &info.tls {
         text = format!("{text} [{}]", tls_line(tls));
     }
+    if let Some(http) = &info.http {
+        let what = match http.status {
+            Some(status) => format!("{} {status}", http.version),
+            None => format!("{} {} {}", http.method, http.target, http.version),
+        };
+        text = format!("{text} [{what}]");
+    }
     text
 }
 

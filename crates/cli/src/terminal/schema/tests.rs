@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use wharf::relay::{Cause, Flow, Outcome, Refusal, Side};
 use wharf::serve::Exchange;
 use wharf::socket::channel::{End, Status};
-use wharf::socket::info::{Credentials, Info, SocketName, TlsFacts};
+use wharf::socket::info::{Credentials, HttpFacts, Info, SocketName, TlsFacts};
 use wharf::socket::log::Level;
 use wharf::transfer::{Begun, Got, Sent, Sum};
 use wharf::{Error, Kind, Op};
@@ -36,6 +36,11 @@ fn info() -> Info {
             subject: text(),
             ..TlsFacts::default()
         }),
+        http: Some(Box::new(HttpFacts {
+            host: text(),
+            status: Some(200),
+            ..HttpFacts::default()
+        })),
         size: Some(1),
         pid: Some(2),
         ..Info::of("tcp://h:1")
