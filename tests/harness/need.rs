@@ -43,6 +43,8 @@ impl Tool {
     pub const OPENSSL: Self = Self::new("openssl", "openssl");
     /// nginx.
     pub const NGINX: Self = Self::new("nginx", "nginx-light");
+    /// The load generator of nghttp2.
+    pub const H2LOAD: Self = Self::new("h2load", "nghttp2-client");
     /// The Python interpreter.
     pub const PYTHON: Self = Self::new("python3", "python3");
     /// Wireshark's capturer.

@@ -1,6 +1,11 @@
 //! A port forward in front of a web server: nginx behind wharf, curl before it.
 //!
-//! HTTP is what most people put through a relay first. Nothing here knows HTTP but the two tools.
+//! HTTP is what most people put through a relay first. Nothing here knows HTTP but the two tools; wharf as a
+//! client and as a server of HTTP itself is in the modules below.
+
+mod client;
+mod hostile;
+mod server;
 
 use std::fs;
 use std::path::Path;

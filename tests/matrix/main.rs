@@ -7,6 +7,7 @@
 //! (standard streams) or a kernel that is not here is listed with its reason.
 
 mod fixtures;
+mod http;
 mod peers;
 mod run;
 mod unix;
@@ -22,7 +23,7 @@ use fixtures::{EXEMPT, FIXTURES, Fixture, ONLY_READ, ONLY_WRITTEN, REFUSED};
 
 /// Every kind of endpoint.
 fn fixtures() -> impl Iterator<Item = &'static Fixture> {
-    FIXTURES.iter().chain(unix::FIXTURES)
+    FIXTURES.iter().chain(unix::FIXTURES).chain(http::FIXTURES)
 }
 
 /// Every scheme has a fixture for each of its roles, or a reason.

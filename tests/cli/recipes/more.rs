@@ -17,6 +17,109 @@ fn recipe<const N: usize>(title: &str) -> [String; N] {
     super::recipe("docs/recipes.md", title)
 }
 
+/// A server on loopback that answers each request with what it was asked, and the body behind it.
+const TELLING: &str = "
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        said = f\"{self.command} {self.path} {self.headers.get('Accept')} {self.headers.get('Content-Type')} \"
+        self.send_response(200); self.end_headers(); self.wfile.write(said.encode() + body)
+    do_POST = do_GET
+    def log_message(self, *_): pass
+server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+";
+
+#[test]
+fn fetch_a_page() {
+    require!(Tool::PYTHON);
+    let [page, answer, report] = recipe("Fetch a page");
+    let mut server = peer::python(TELLING).spawn();
+    let at = format!("127.0.0.1:{}", server.port());
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| shell(line).folder(folder.path()).run();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let plain = placed(&page, &[("https://example.com", &format!("http://{at}"))]);
+    run(&plain).code(0).quiet();
+    assert_eq!(read("page.html"), "GET / */* None ");
+    run(&placed(&answer, &[("example.com", &at)]))
+        .code(0)
+        .quiet();
+    assert_eq!(read("answer.json"), "GET /api application/json None ");
+    std::fs::write(folder.path().join("report.json"), "{}").unwrap();
+    run(&placed(&report, &[("example.com", &at)]))
+        .code(0)
+        .quiet();
+}
+
+#[test]
+fn ask_a_service_behind_a_unix_socket() {
+    let [line] = recipe("Ask a service behind a Unix socket");
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("docker.sock");
+    let host = socket.display().to_string().replace('/', "%2F");
+    let listen = format!("http+unix-listen://{host}");
+    let mut server = wharf_tests::wharf(["--json", &listen, "shell:echo $PATH_INFO"]).spawn();
+    server.event("listening");
+    let line = placed(&line, &[("%2Frun%2Fdocker.sock", &host)]);
+    shell(&line).run().code(0).stdout_is("/version\n");
+}
+
+#[test]
+fn make_a_web_server_of_a_script() {
+    require!(Tool::CURL);
+    let [plain, cgi] = recipe("Make a web server of a script");
+    let mut server = serving(&placed(&plain, &[(":8080", ":0")]));
+    let url = format!("http://{}/page", server.listening());
+    let output = Tool::CURL.with(["-sS", &url]).run();
+    output
+        .code(0)
+        .stdout_is("hello, 127.0.0.1\nyou asked for /page\n");
+    let folder = tempfile::tempdir().unwrap();
+    let handler = folder.path().join("handler");
+    let script = "#!/bin/sh\nprintf 'Status: 404 Not Found\\n\\nnone'\n";
+    std::fs::write(&handler, script).unwrap();
+    std::fs::set_permissions(&handler, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let line = placed(&cgi, &[(":8081", ":0")]);
+    let mut server = super::server(&line).folder(folder.path()).spawn();
+    let url = format!("http://{}/", server.listening());
+    let output = Tool::CURL.with(["-sS", "-i", &url]).run();
+    output
+        .code(0)
+        .stdout_has("404 Not Found")
+        .stdout_has("none");
+}
+
+#[test]
+fn put_one_page_on_the_web() {
+    require!(Tool::CURL);
+    let [line] = recipe("Put one page on the web");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<p>hello").unwrap();
+    let line = placed(&line, &[(":8080", ":0")]);
+    let mut server = super::server(&line).folder(folder.path()).spawn();
+    let url = format!("http://{}/", server.listening());
+    let output = Tool::CURL.with(["-sS", "-i", &url]).run();
+    output
+        .code(0)
+        .stdout_has("text/html")
+        .stdout_has("content-length: 8")
+        .stdout_has("<p>hello");
+}
+
+#[test]
+fn let_plain_tcp_clients_have_a_page() {
+    require!(Tool::PYTHON);
+    let [line] = recipe("Let plain TCP clients have a page");
+    let mut server = peer::python(TELLING).spawn();
+    let at = format!("127.0.0.1:{}", server.port());
+    let mut relay = serving(&placed(&line, &[(":7070", ":0"), ("10.0.0.7", &at)]));
+    let heard = tcp::read_to_end(&mut tcp::connect(relay.listening()));
+    assert_eq!(heard, b"GET /status */* None ");
+}
+
 #[test]
 fn see_what_would_happen() {
     let [line] = recipe("See what would happen");
