@@ -74,7 +74,7 @@ fn every_test_of_the_checklist_exists() {
 fn the_bounds_of_security_are_the_real_ones() {
     let security = read("SECURITY.md");
     let (_, bounds) = security.split_once("## Bounds").expect("its bounds");
-    let help = wharf(["--help"]).run();
+    let main = wharf(["--help"]).run();
     let mut checked = 0;
     for row in rows(bounds) {
         let [what, bound, option] = row[..] else {
@@ -83,7 +83,14 @@ fn the_bounds_of_security_are_the_real_ones() {
         let Some(option) = quoted(option).next() else {
             continue;
         };
-        if option.starts_with("--") {
+        if option.contains("--") {
+            // A flag of a command is written with it: `switch --max-entries`.
+            let (command, option) = option.split_once("--").expect("a flag");
+            let option = &format!("--{option}");
+            let help = match command.strip_prefix("wharf ") {
+                None => &main,
+                Some(command) => &wharf([command.trim(), "--help"]).run(),
+            };
             help.stdout_has(option);
             // Where the default stands in the help, it is the one that is told here.
             let text = help.text().split(&format!("{option} ")).nth(1);

@@ -125,13 +125,13 @@ pub fn short() -> String {
     out.push_str(
         "\nAn address is SCHEME://HOST:PORT#OPTION,...; HOST:PORT is TCP, :PORT listens on\n\
          loopback, - is standard input and output, ./x a file. LEFT alone: wharf - LEFT.\n\n\
-         Commands: endpoints [SCHEME]  explain A [B]  probe ADDRESS...  ping HOST...\n          \
-         get ADDRESS...  put FILE ADDRESS  switch PORT...  cert HOST\n          \
-         dump FILE  completions SHELL  man  help [TOPIC]  version\n\n  \
+         Commands: explain A [B]  endpoints [SCHEME]  serve DIR  passwd FILE USER\n          \
+         get ADDRESS...  put FILE ADDRESS  ping HOST...  probe ADDRESS...\n          \
+         switch PORT...  dump FILE  cert HOST  completions SHELL  man\n          \
+         help [TOPIC]  version\n\n  \
          -v, --verbose  say more          -q, --quiet   say only errors\n      \
          --json     events as JSON        --once    serve only one\n  \
-         -4, -6         one IP version        --stats   say what was moved\n      \
-         --user U   drop privileges       --allow, --deny CIDR: who may connect\n\n\
+         -4, -6         one IP version        --pcap F  write what passes to a file\n\n\
          --help has every flag, scheme and option with an example.\n",
     );
     out

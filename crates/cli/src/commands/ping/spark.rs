@@ -24,7 +24,7 @@ pub fn line(outcomes: &[Outcome], width: usize) -> String {
     // What differs by less than a quarter is the same to the eye.
     let span = (high - low).max(low / 4.0);
     let bar = |time: f64| {
-        let step = ((time - low) / span * 7.0).round();
+        let step = (time - low) / span * 8.0;
         BARS.get(step as usize).copied().unwrap_or(BARS[7])
     };
     shown
@@ -75,7 +75,7 @@ mod tests {
             Outcome::Lost,
             answered(80),
             Outcome::Refused,
-            answered(45),
+            answered(46),
         ];
         assert_eq!(line(&outcomes, 10), "▁x█!▅");
         assert_eq!(line(&outcomes, 2), "!▁");

@@ -44,7 +44,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     .default("10")
     .client(),
     OptionSpec::new(
-        "redirected",
+        "redirects-followed",
         OptionKind::Integer { min: 0, max: 50 },
         "so many redirects have led here; whoever follows one counts",
     )

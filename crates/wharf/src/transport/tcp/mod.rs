@@ -207,8 +207,10 @@ impl Endpoint {
             false => Socket::new_raw(domain, kind, Some(Protocol::TCP))?,
         };
         // An urgent octet (TELNET's Synch ends with one) is an octet: it is read where it stands, and
-        // not lost. What is accepted has this from its listener.
-        socket.set_out_of_band_inline(true)?;
+        // not lost. What is accepted has this from its listener. MPTCP has none (RFC 8684, 3.3.1).
+        if !self.mptcp {
+            socket.set_out_of_band_inline(true)?;
+        }
         self.socket.apply(&socket, cx)?;
         if self.nodelay {
             socket.set_tcp_nodelay(true)?;

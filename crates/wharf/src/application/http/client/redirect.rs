@@ -109,7 +109,7 @@ impl Wish {
 
     /// The options of the request that follows.
     fn options_then(&self, is_same: bool, method: Method) -> Vec<Given> {
-        let mut dropped = vec!["header", "redirected"];
+        let mut dropped = vec!["header", "redirects-followed"];
         if method != self.method {
             dropped.extend(["method", "body"]);
         }
@@ -126,7 +126,10 @@ impl Wish {
                 options.push(option("header", format!("{name}: {}", facts::text(value))));
             }
         }
-        options.push(option("redirected", (self.redirected + 1).to_string()));
+        options.push(option(
+            "redirects-followed",
+            (self.redirected + 1).to_string(),
+        ));
         options
     }
 }

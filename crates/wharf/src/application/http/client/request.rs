@@ -55,7 +55,7 @@ impl Wish {
             path: reference::encoded(path),
             query: query.map(reference::encoded),
             redirects: settings.integer("redirects").unwrap_or_default(),
-            redirected: settings.integer("redirected").unwrap_or_default(),
+            redirected: settings.integer("redirects-followed").unwrap_or_default(),
             compressed: settings.flag("compressed"),
             response_timeout: settings
                 .duration("response-timeout")

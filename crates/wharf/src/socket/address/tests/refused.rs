@@ -419,7 +419,7 @@ const REFUSED: &[(&str, usize, &str, &str)] = &[
         "tcp://h:{prt}",
         8,
         "no variable {prt}",
-        "one of {target} {target.host} {target.port} {peer} {peer.host} {peer.port} {local} {local.host} {local.port} {peer.pid} {peer.uid} {peer.gid} {tls.sni} {tls.alpn} {tls.fingerprint} {tls.subject} {http.method} {http.path} {http.query} {http.host} {http.version} {http.status}",
+        "one of {target} {target.host} {target.port} {peer} {peer.host} {peer.port} {local} {local.host} {local.port} {peer.pid} {peer.uid} {peer.gid} {tls.sni} {tls.alpn} {tls.fingerprint} {tls.subject} {http.method} {http.path} {http.query} {http.host} {http.version} {http.status} {terminal} {user}",
     ),
     (
         "file:/log/{tls.snj}",
