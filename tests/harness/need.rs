@@ -73,6 +73,18 @@ impl Tool {
     pub const TSHARK: Self = Self::new("tshark", "tshark");
     /// A session with a terminal.
     pub const SETSID: Self = Self::new("setsid", "util-linux");
+    /// The telnet of GNU inetutils.
+    pub const TELNET: Self = Self::new("telnet", "inetutils-telnet");
+    /// Its server.
+    pub const TELNETD: Self = Self::new("telnetd", "inetutils-telnetd");
+    /// Small versions of many tools.
+    pub const BUSYBOX: Self = Self::new("busybox", "busybox");
+    /// Scripts for programs that ask.
+    pub const EXPECT: Self = Self::new("expect", "expect");
+    /// The editor.
+    pub const VI: Self = Self::new("vi", "vim-tiny");
+    /// TELNET in Python, which `tests/run` installs below `target/`.
+    pub const TELNETLIB3: Self = Self::new("telnetlib3-server", "none: tests/run gets it by pip");
 
     /// `program`, which the Debian package `package` has.
     pub const fn new(program: &'static str, package: &'static str) -> Self {
@@ -84,8 +96,10 @@ impl Tool {
     pub fn path(self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let system = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"].map(PathBuf::from);
+        let own = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/peers/bin"));
         let folders = system.into_iter().chain(std::env::split_paths(&path));
         folders
+            .chain([own])
             .map(|folder| folder.join(self.program))
             .find(|path| path.is_file())
     }

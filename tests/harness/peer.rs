@@ -38,6 +38,20 @@ pub fn python(script: &str) -> Program {
     Tool::PYTHON.with(["-I", "-u", "-c", &format!("{PYTHON_PRELUDE}\n{script}")])
 }
 
+/// A python3 script that has `asyncio`, `sys` and `telnetlib3`.
+///
+/// # Panics
+/// Without `require!(Tool::TELNETLIB3)` first.
+pub fn telnetlib3(script: &str) -> Program {
+    let script = format!("import asyncio, sys, telnetlib3\n{script}");
+    let server = Tool::TELNETLIB3.path();
+    let server = server.expect("require!(Tool::TELNETLIB3) first");
+    Program::new(
+        server.with_file_name("python3"),
+        ["-I", "-u", "-c", &script],
+    )
+}
+
 /// OpenSSL's test server with this identity on a port of its own; [`Running::tcp_port`] tells which.
 /// What it receives goes to its standard output, and what it is sent there goes to the peer.
 pub fn openssl_server<'a>(

@@ -11,6 +11,7 @@ mod inetd;
 mod network;
 mod options;
 mod peers;
+mod telnet;
 mod tls;
 mod unix;
 mod vsock;
