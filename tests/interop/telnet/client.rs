@@ -37,9 +37,15 @@ fn a_shell_of_telnetd() {
     let client = wharf([address]).env("TERM", "vt220").spawn_on(&terminal);
     terminal.shows("escape key is ^]");
     terminal.shows("$ ");
-    wait::until("a raw terminal", wait::DEADLINE, || terminal.is_raw().then_some(()));
+    wait::until("a raw terminal", wait::DEADLINE, || {
+        terminal.is_raw().then_some(())
+    });
     asks(&mut terminal, "echo size=$(stty size)", "size=30 100");
-    asks(&mut terminal, "echo kind=${TERM},${USER}.", "kind=vt220,alice.");
+    asks(
+        &mut terminal,
+        "echo kind=${TERM},${USER}.",
+        "kind=vt220,alice.",
+    );
     terminal.keys("sleep 1000\r");
     terminal.shows("sleep 1000");
     terminal.keys("\x03");
@@ -104,19 +110,25 @@ fn the_terminal_follows_its_server() {
 
     server.write_all(b"\xff\xfb\x01Password: ").unwrap();
     terminal.shows("Password: ");
-    wait::until("a hidden line", wait::DEADLINE, || (!echoes(&terminal)).then_some(()));
+    wait::until("a hidden line", wait::DEADLINE, || {
+        (!echoes(&terminal)).then_some(())
+    });
     assert!(!terminal.is_raw());
     terminal.keys("secret\n");
     assert_eq!(tcp::read_exact(&mut server, 11), b"\xff\xfd\x01secret\r\n");
 
     server.write_all(b"\xff\xfb\x03").unwrap();
-    wait::until("a raw terminal", wait::DEADLINE, || terminal.is_raw().then_some(()));
+    wait::until("a raw terminal", wait::DEADLINE, || {
+        terminal.is_raw().then_some(())
+    });
     terminal.keys("\x03\r");
     assert_eq!(tcp::read_exact(&mut server, 6), b"\xff\xfd\x03\x03\r\0");
 
     // Back to lines, and away.
     server.write_all(b"\xff\xfc\x03\xff\xfc\x01").unwrap();
-    wait::until("lines again", wait::DEADLINE, || echoes(&terminal).then_some(()));
+    wait::until("lines again", wait::DEADLINE, || {
+        echoes(&terminal).then_some(())
+    });
     assert_eq!(tcp::read_exact(&mut server, 6), b"\xff\xfe\x03\xff\xfe\x01");
     terminal.keys("\x1d.\n");
     client.finish().code(0);
@@ -126,7 +138,10 @@ fn the_terminal_follows_its_server() {
 #[test]
 fn the_terminal_is_given_back_whatever_happens() {
     require!(Tool::SETSID);
-    for (negotiation, raw) in [(&b"\xff\xfb\x01\xff\xfb\x03"[..], true), (b"\xff\xfb\x01", false)] {
+    for (negotiation, raw) in [
+        (&b"\xff\xfb\x01\xff\xfb\x03"[..], true),
+        (b"\xff\xfb\x01", false),
+    ] {
         for signal in [Signal::TERM, Signal::HUP] {
             let (listener, address) = tcp::listen();
             let terminal = Terminal::open();
@@ -157,11 +172,14 @@ fn a_pipe_says_lines_and_hears_lines() {
         heard
     });
     let output = wharf([format!("telnet://{}", server.address)])
-        .stdin("me\n\xff\n")
+        .stdin(b"me\n\xff\n")
         .run();
     output.code(0).stdout_is(b"who?\n\xffbye\n");
     let heard = server.join();
-    let said = heard.iter().copied().filter(|octet| octet.is_ascii_graphic());
+    let said = heard
+        .iter()
+        .copied()
+        .filter(|octet| octet.is_ascii_graphic());
     assert!(said.eq(*b"me"), "{heard:x?}");
 }
 
@@ -179,7 +197,11 @@ fn two_in_a_row() {
         .env("TERM", "vt220")
         .spawn_on(&terminal);
     terminal.shows("$ ");
-    asks(&mut terminal, "echo size=$(stty size),${TERM}.", "size=30 100,vt220.");
+    asks(
+        &mut terminal,
+        "echo size=$(stty size),${TERM}.",
+        "size=30 100,vt220.",
+    );
     asks(&mut terminal, "exit", "");
     client.finish();
 }

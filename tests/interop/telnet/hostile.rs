@@ -54,7 +54,8 @@ fn a_subnegotiation_without_end() {
 /// The same conversation octet by octet, and all at once.
 #[test]
 fn every_octet_alone() {
-    let said = b"a\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0b\xff\xffc\r\0\xff\xf1\r\nd\xff\xfd\xc8";
+    let said =
+        b"a\xff\xfb\x1f\xff\xfa\x1f\0\x50\0\x18\xff\xf0b\xff\xffc\r\0\xff\xf1\r\nd\xff\xfd\xc8";
     let (_server, front) = serving("#negotiation-timeout=50ms", "exec:cat");
     let mut heard = Vec::new();
     for piece in [1, said.len()] {

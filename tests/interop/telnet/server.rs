@@ -17,7 +17,11 @@ fn is_a_terminal(program: Program, kind: &str) {
     let client = program.env("TERM", kind).spawn_on(&terminal);
     terminal.shows("$ ");
     asks(&mut terminal, "echo size=$(stty size)", "size=30 100");
-    asks(&mut terminal, "echo kind=${TERM}.", &format!("kind={kind}."));
+    asks(
+        &mut terminal,
+        "echo kind=${TERM}.",
+        &format!("kind={kind}."),
+    );
     // Ctrl-C is a key there.
     terminal.keys("sleep 1000\r");
     terminal.shows("sleep 1000");
@@ -28,8 +32,12 @@ fn is_a_terminal(program: Program, kind: &str) {
     let waits = "until test \"$(stty size)\" = '20 70'; do sleep 0.01; done; echo new''size";
     asks(&mut terminal, waits, "newsize");
     // Keys that a line discipline on the way would not leave alone.
-    asks(&mut terminal, "stty raw -echo; head -c 4 | od -An -tx1; stty sane; echo re''ady\r", "");
-    terminal.keys("\x7f\x11\x1a\xff");
+    asks(
+        &mut terminal,
+        "stty raw -echo; echo read''ing; head -c 4 | od -An -tx1; stty sane; echo re''ady",
+        "reading",
+    );
+    terminal.keys(b"\x7f\x11\x1a\xff");
     terminal.shows("7f 11 1a ff");
     terminal.shows("ready");
     asks(&mut terminal, "exit", "");
@@ -159,7 +167,7 @@ fn over_tls_and_over_a_unix_socket() {
         let listening = server.event("listening");
         let address = listening["local"].as_str().unwrap_or_default().to_owned();
         let client = connect.replace("ADDRESS", &address);
-        let output = wharf([client]).stdin("a\nb\r\xff\n").run();
+        let output = wharf([client]).stdin(b"a\nb\r\xff\n").run();
         output.code(0).stdout_is(b"vt102\na\nb\r\xff\n");
     }
 }
