@@ -13,13 +13,18 @@ use super::asks;
 /// inetutils' telnetd with a shell for everybody, started for each connection as inetd does.
 fn telnetd() -> (Running, u16) {
     let telnetd = Tool::TELNETD.path().unwrap();
-    let words = [telnetd.to_str().unwrap(), "-h", "-E", "/bin/sh -i"];
+    let words = [
+        telnetd.to_str().unwrap(),
+        "-h",
+        "-E",
+        "/usr/bin/env PS1=go: /bin/sh -i",
+    ];
     let mut server = python(&format!(
         "import subprocess
 server = listener()
 while True:
     c, _ = server.accept()
-    subprocess.Popen({words:?}, stdin=c, stdout=c, stderr=c, env={{'PS1': '$ ', 'PATH': '/usr/bin:/bin'}})
+    subprocess.Popen({words:?}, stdin=c, stdout=c, stderr=c)
     c.close()"
     ))
     .spawn();
@@ -33,21 +38,17 @@ fn a_shell_of_telnetd() {
     let (_server, port) = telnetd();
     let mut terminal = Terminal::open();
     terminal.resize(100, 30);
-    let address = format!("telnet://alice@127.0.0.1:{port}");
+    let address = format!("telnet://127.0.0.1:{port}");
     let client = wharf([address]).env("TERM", "vt220").spawn_on(&terminal);
     terminal.shows("escape key is ^]");
-    terminal.shows("$ ");
+    terminal.shows("go:");
     wait::until("a raw terminal", wait::DEADLINE, || {
         terminal.is_raw().then_some(())
     });
     asks(&mut terminal, "echo size=$(stty size)", "size=30 100");
-    asks(
-        &mut terminal,
-        "echo kind=${TERM},${USER}.",
-        "kind=vt220,alice.",
-    );
-    terminal.keys("sleep 1000\r");
-    terminal.shows("sleep 1000");
+    asks(&mut terminal, "echo kind=${TERM}.", "kind=vt220.");
+    let sleeps = "sh -c 'echo sleep\"\"ing; exec sleep 1000'";
+    asks(&mut terminal, sleeps, "sleeping");
     terminal.keys("\x03");
     asks(&mut terminal, "echo status=$?", "status=130");
     terminal.resize(70, 20);
@@ -65,7 +66,7 @@ fn telnetlib3_serves_us() {
     writer.write('name? ')
     await writer.drain()
     name = await reader.readline()
-    info = [writer.get_extra_info(what) for what in ('TERM', 'cols', 'rows')]
+    info = [writer.get_extra_info(what) for what in ('TERM', 'USER', 'cols', 'rows')]
     writer.write('\\r\\n%s at %s\\r\\n' % (name.strip(), info))
     await writer.drain()
     writer.close()
@@ -78,12 +79,12 @@ asyncio.run(main())";
     let port = server.port();
     let mut terminal = Terminal::open();
     terminal.resize(90, 33);
-    let client = wharf([format!("telnet://127.0.0.1:{port}")])
+    let client = wharf([format!("telnet://alice@127.0.0.1:{port}")])
         .env("TERM", "vt220")
         .spawn_on(&terminal);
     terminal.shows("name? ");
-    terminal.keys("alice\r");
-    terminal.shows("alice at ['vt220', 90, 33]");
+    terminal.keys("bob\r");
+    terminal.shows("bob at ['vt220', 'alice', 90, 33]");
     client.finish().code(0);
     assert!(!terminal.is_raw());
 }

@@ -153,7 +153,13 @@ impl Session {
         loop {
             self.poll_answers(cx);
             let full = self.early.len() >= EARLY || self.waits_for_room();
-            if !self.machine.is_waiting() || full || matches!(self.reading, Reading::Ended) {
+            let ended = match self.reading {
+                Reading::Open => false,
+                Reading::Ended => true,
+                // What came before it is given first.
+                Reading::Failed(_) => !self.early.is_empty(),
+            };
+            if !self.machine.is_waiting() || full || ended {
                 return Poll::Ready(Ok(()));
             }
             if let Reading::Failed(error) = std::mem::replace(&mut self.reading, Reading::Open) {
