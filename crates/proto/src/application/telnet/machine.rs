@@ -17,18 +17,9 @@ use super::environ::{self, User};
 use super::line_ends::LineEnds;
 use super::naws::Size;
 use super::negotiation::{Negotiation, Wish};
+use super::options::{Options, Party};
 use super::policy::{Role, Typing, Wishes};
 use super::terminal_type::{self, Heard, Then, Told};
-
-/// The options that can be in use.
-const KNOWN: [Code; 6] = [
-    Code::BINARY,
-    Code::ECHO,
-    Code::SGA,
-    Code::TERMINAL_TYPE,
-    Code::NAWS,
-    Code::NEW_ENVIRON,
-];
 
 /// What is said when the peer asks whether we are there.
 const HERE: &[u8] = b"\r\n[wharf: yes]\r\n";
@@ -65,29 +56,13 @@ pub struct Step {
     pub event: Option<Event>,
 }
 
-/// Whose option it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Party {
-    Us,
-    Him,
-}
-
-/// One of the known options.
-#[derive(Clone, Copy, Debug, Default)]
-struct Both {
-    us: Negotiation,
-    him: Negotiation,
-}
-
 /// One end of a connection.
 #[derive(Clone, Debug)]
 pub struct Machine {
     wishes: Wishes,
     decoder: Decoder,
     encoder: Encoder,
-    options: [Both; KNOWN.len()],
-    /// Unknown options that were refused, a bit each: ours to do, then the peer's.
-    refused: [[u64; 4]; 2],
+    options: Options,
     told: Told,
     heard: Heard,
     /// What the other side of a server's program wants.
@@ -118,8 +93,7 @@ impl Machine {
         Self {
             decoder: Decoder::new(wishes.subnegotiation_limit),
             encoder: Encoder::new(),
-            options: [Both::default(); KNOWN.len()],
-            refused: [[0; 4]; 2],
+            options: Options::new(),
             told: Told::new(wishes.terminals.clone()),
             heard: Heard::default(),
             wanted,
@@ -155,11 +129,7 @@ impl Machine {
             && (on(Code::TERMINAL_TYPE) && !self.answered.terminal
                 || on(Code::NAWS) && !self.answered.size
                 || on(Code::NEW_ENVIRON) && !self.answered.user);
-        asked
-            || self
-                .options
-                .iter()
-                .any(|o| o.us.is_open() || o.him.is_open())
+        asked || self.options.are_open()
     }
 
     /// Whether the person sits on our side.
@@ -301,26 +271,14 @@ impl Machine {
     }
 
     fn of(&self, party: Party, option: Code) -> Negotiation {
-        let known = KNOWN.iter().zip(&self.options);
-        let both = known.into_iter().find(|(code, _)| **code == option);
-        match (both, party) {
-            (Some((_, both)), Party::Us) => both.us,
-            (Some((_, both)), Party::Him) => both.him,
-            (None, _) => Negotiation::new(),
-        }
-    }
-
-    fn of_mut(&mut self, party: Party, option: Code) -> Option<&mut Negotiation> {
-        let at = KNOWN.iter().position(|code| *code == option)?;
-        let both = self.options.get_mut(at)?;
-        Some(match party {
-            Party::Us => &mut both.us,
-            Party::Him => &mut both.him,
-        })
+        self.options.of(party, option)
     }
 
     fn ask(&mut self, party: Party, option: Code, wish: Wish, out: &mut Vec<u8>) {
-        let say = self.of_mut(party, option).and_then(|own| own.ask(wish));
+        let say = self
+            .options
+            .of_mut(party, option)
+            .and_then(|own| own.ask(wish));
         if let Some(say) = say {
             self.say(party, option, say, out);
         }
@@ -397,8 +355,11 @@ impl Machine {
             Party::Him => self.wishes.of_him(option),
         };
         let before = self.of(party, option).is_on();
-        let Some(own) = self.of_mut(party, option) else {
-            return self.refuse(party, option, said, out);
+        let Some(own) = self.options.of_mut(party, option) else {
+            if said == Wish::On && self.options.refuse(party, option) {
+                self.say(party, option, Wish::Off, out);
+            }
+            return;
         };
         let say = own.handle(said, policy);
         let after = own.is_on();
@@ -407,22 +368,6 @@ impl Machine {
         }
         if after && !before {
             self.begun(party, option, out);
-        }
-    }
-
-    /// Refuses an option that we do not know, the first time that it is asked for.
-    fn refuse(&mut self, party: Party, option: Code, said: Wish, out: &mut Vec<u8>) {
-        let words = self.refused.get_mut(match party {
-            Party::Us => 0,
-            Party::Him => 1,
-        });
-        let word = words.and_then(|words| words.get_mut(usize::from(option.0 / 64)));
-        let bit = 1 << (option.0 % 64);
-        if let (Some(word), Wish::On) = (word, said)
-            && *word & bit == 0
-        {
-            *word |= bit;
-            self.say(party, option, Wish::Off, out);
         }
     }
 
@@ -512,12 +457,6 @@ impl Machine {
 impl Machine {
     /// Whether both ends of a connection think the same of every option.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        KNOWN.iter().all(|&option| {
-            let same = |a: Negotiation, b: Negotiation| {
-                !a.is_open() && !b.is_open() && a.is_on() == b.is_on()
-            };
-            same(self.of(Party::Us, option), other.of(Party::Him, option))
-                && same(self.of(Party::Him, option), other.of(Party::Us, option))
-        })
+        self.options.agree_with(&other.options)
     }
 }

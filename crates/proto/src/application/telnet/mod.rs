@@ -15,6 +15,7 @@ mod line_ends;
 mod machine;
 mod naws;
 mod negotiation;
+mod options;
 mod policy;
 mod terminal_type;
 #[cfg(test)]

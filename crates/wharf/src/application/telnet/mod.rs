@@ -9,6 +9,7 @@
 
 mod agree;
 mod options;
+mod peer;
 mod port;
 mod stream;
 #[cfg(test)]
