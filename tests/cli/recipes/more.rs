@@ -283,25 +283,6 @@ fn open_a_shell_on_a_terminal_for_yourself_only() {
     client.finish().code(0);
 }
 
-#[test]
-fn serve_a_shell_by_telnet_and_talk_to_one() {
-    require!(Tool::SETSID);
-    let [there, here] = recipe("Serve a shell by TELNET, and talk to one");
-    let mut server = serving(&placed(&there, &[(":2323", ":0")]));
-    let address = server.listening().to_string();
-    let mut terminal = Terminal::open();
-    terminal.resize(99, 31);
-    let line = placed(&here, &[("localhost:2323", &address)]);
-    let client = shell(&format!("exec {line}"))
-        .env("TERM", "vt220")
-        .spawn_on(&terminal);
-    terminal.shows("escape key is ^]");
-    terminal.keys("echo $((6 * 7)) $TERM $(stty size)\r");
-    terminal.shows("42 vt220 31 99");
-    terminal.keys("exit\r");
-    client.finish().code(0);
-}
-
 /// A device that answers in upper case, and prints its path.
 const DEVICE: &str = "
 import tty

@@ -5,6 +5,7 @@ use std::net::UdpSocket;
 
 use wharf_tests::certs::Authority;
 use wharf_tests::need::Tool;
+use wharf_tests::pty::Terminal;
 use wharf_tests::wait::DEADLINE;
 use wharf_tests::{Running, peer, require, shell, tcp, wharf};
 
@@ -305,4 +306,23 @@ fn get_a_file_whole_or_not_at_all() {
     let request = site.asked().remove(0);
     assert_eq!(request.line, "PUT /upload/photos.tar HTTP/1.1");
     assert_eq!(request.body, b"photos");
+}
+
+#[test]
+fn serve_a_shell_by_telnet_and_talk_to_one() {
+    require!(Tool::SETSID);
+    let [there, here] = recipe("Serve a shell by TELNET, and talk to one");
+    let mut server = serving(&placed(&there, &[(":2323", ":0")]));
+    let address = server.listening().to_string();
+    let mut terminal = Terminal::open();
+    terminal.resize(99, 31);
+    let line = placed(&here, &[("localhost:2323", &address)]);
+    let client = shell(&format!("exec {line}"))
+        .env("TERM", "vt220")
+        .spawn_on(&terminal);
+    terminal.shows("escape key is ^]");
+    terminal.keys("echo $((6 * 7)) $TERM $(stty size)\r");
+    terminal.shows("42 vt220 31 99");
+    terminal.keys("exit\r");
+    client.finish().code(0);
 }
