@@ -19,6 +19,7 @@ pub mod smoke;
 pub mod starttls;
 pub mod switch;
 pub mod telnet;
+pub mod transfer;
 
 /// A target by name.
 pub struct Target {
@@ -85,6 +86,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "telnet",
         check: telnet::check,
+    },
+    Target {
+        name: "transfer",
+        check: transfer::check,
     },
 ];
 

@@ -121,9 +121,7 @@ fn a_file_that_has_changed_is_got_anew_and_that_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let url = site.url("/x");
     let output = get(folder.path(), &["--retry", "0", &url]).run();
-    output
-        .code(12)
-        .stderr_has("it ended after 195 KiB of 488 KiB");
+    output.code(12).stderr_has("x.part has 195 KiB of 488 KiB");
     site.then([Step::Change(new.clone(), "\"two\"")]);
     let output = get(folder.path(), &[&url]).run();
     output

@@ -13,5 +13,6 @@ mod options;
 mod peers;
 mod telnet;
 mod tls;
+mod transfers;
 mod unix;
 mod vsock;

@@ -81,6 +81,17 @@ impl Endpoint {
         Ok(Endpoint::of(address, stack, self.0.text.clone()))
     }
 
+    /// The same endpoint with one option more for its top layer, octet for octet: for what a caller asks of
+    /// a layer by its facts. Messages speak of what was typed.
+    ///
+    /// # Errors
+    /// Kind `Usage` if the layer has no such option, has it already, or does not take the value.
+    pub fn with_option(&self, name: &str, value: &str) -> Result<Endpoint> {
+        let address = self.address().clone().with_option(name, value);
+        let stack = Stack::build(&address)?;
+        Ok(Endpoint::of(address, stack, self.0.text.clone()))
+    }
+
     /// The address. That of a template has sample values in it.
     pub fn address(&self) -> &Address {
         &self.0.address

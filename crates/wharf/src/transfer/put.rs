@@ -126,7 +126,7 @@ fn with_method(job: &Put) -> Result<Endpoint> {
         };
     }
     let method = job.method.as_deref().unwrap_or(USUAL_METHOD);
-    Endpoint::build(endpoint.address().clone().with_option(METHOD, method))
+    endpoint.with_option(METHOD, method)
 }
 
 impl Run<'_> {

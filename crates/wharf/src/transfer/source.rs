@@ -165,11 +165,8 @@ impl<'a> Source<'a> {
         let last = wish.last.map(|last| last.to_string()).unwrap_or_default();
         let range = format!("Range: bytes={}-{last}", wish.first);
         let condition = format!("If-Range: {}", wish.validator.text());
-        let address = self.endpoint.address().clone();
-        let address = address
-            .with_option(FIELD, &range)
-            .with_option(FIELD, &condition);
-        Ok(Endpoint::build(address)?)
+        let endpoint = self.endpoint.with_option(FIELD, &range)?;
+        Ok(endpoint.with_option(FIELD, &condition)?)
     }
 
     /// What the answer means.

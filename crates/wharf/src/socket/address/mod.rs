@@ -166,7 +166,7 @@ impl Address {
     /// The same address with one option more for its top layer, as if it had been typed with this value,
     /// octet for octet. Whether the layer has such an option is found out when it is built.
     #[must_use]
-    pub fn with_option(mut self, name: &str, value: &str) -> Address {
+    pub(super) fn with_option(mut self, name: &str, value: &str) -> Address {
         let takers = self
             .layers
             .iter()

@@ -310,7 +310,7 @@ fn device(path: &Path, from: &Endpoint) -> Result<Endpoint> {
     };
     let catalog = from.address().catalog();
     let address = Address::of_file(absolute.as_os_str().as_bytes(), catalog)?;
-    Endpoint::build(address.with_option("write", "yes"))
+    Endpoint::build(address)?.with_option("write", "yes")
 }
 
 /// The size and the sum of what stands at a name, if it is an ordinary file.
