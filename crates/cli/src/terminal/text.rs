@@ -50,8 +50,8 @@ pub fn lines(event: &Event<'_>) -> Vec<String> {
         Event::Switch { news } => vec![news.text()],
         Event::Request { exchange } => vec![request(exchange)],
         Event::Begun { begun } => vec![self::begun(begun)],
-        Event::Got { got, already, .. } => vec![self::got(got, *already)],
-        Event::Sent { to, sent, .. } => vec![self::sent(to, sent)],
+        Event::Got { got, already, .. } => with_sum(self::got(got, *already), got.sum),
+        Event::Sent { to, sent, .. } => with_sum(self::sent(to, sent), sent.sum),
         Event::Stats { totals } | Event::Ended { totals, .. } => vec![summary(totals)],
         Event::Error { error } => fault::lines(error),
     };
@@ -201,36 +201,33 @@ fn begun(begun: &Begun) -> String {
 
 /// What has come.
 fn got(got: &Got, already: bool) -> String {
-    let size = format_size(got.octets);
-    let mut text = match already {
-        true => format!("{}: {size} are there already", got.to),
-        false => format!("{}: {size} in {}", got.to, seconds(got.elapsed)),
-    };
-    if !already && got.came < got.octets {
-        text = format!("{text}, {} of them now", format_size(got.came));
+    let (to, size) = (&got.to, format_size(got.octets));
+    if already {
+        return format!("{to}: {size} are there already");
     }
-    if !already {
-        text.push_str(&rate(got.came, got.elapsed));
+    let (time, rate) = (seconds(got.elapsed), rate(got.came, got.elapsed));
+    match got.came < got.octets {
+        true => format!(
+            "{to}: {size}, {} of them in {time}{rate}",
+            format_size(got.came)
+        ),
+        false => format!("{to}: {size} in {time}{rate}"),
     }
-    with_sum(text, got.sum)
 }
 
 /// What has gone.
 fn sent(to: &str, sent: &Sent) -> String {
     let (size, time) = (format_size(sent.octets), seconds(sent.elapsed));
     let rate = rate(sent.octets, sent.elapsed);
-    let text = match &sent.status {
+    match &sent.status {
         Some(status) => format!("{to}: {size} in {time}{rate}; {status}"),
         None => format!("{to}: {size} in {time}{rate}"),
-    };
-    with_sum(text, sent.sum)
+    }
 }
 
-fn with_sum(text: String, sum: Option<Sum>) -> String {
-    match sum {
-        Some(sum) => format!("{text}\n  sha256 {sum}"),
-        None => text,
-    }
+fn with_sum(text: String, sum: Option<Sum>) -> Vec<String> {
+    let sum = sum.map(|sum| format!("  sha256 {sum}"));
+    std::iter::once(text).chain(sum).collect()
 }
 
 /// The rate, where the time was long enough to tell one.
