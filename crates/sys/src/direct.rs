@@ -30,6 +30,30 @@ pub fn open(file: &File) -> io::Result<File> {
     File::options().write(true).custom_flags(direct).open(path)
 }
 
+/// Asks for large pages behind memory that is to be used again and again: finding its pages is most of
+/// what the kernel has to do for a direct write. That there are none changes nothing else.
+#[cfg(target_os = "linux")]
+pub fn prefer_large_pages(memory: &mut [std::mem::MaybeUninit<u8>]) {
+    let place = memory.as_ptr().cast::<u8>();
+    let skip = place.align_offset(ALIGNMENT);
+    let Some(whole) = memory.get_mut(skip..) else {
+        return;
+    };
+    let len = whole.len() - whole.len() % ALIGNMENT;
+    // SAFETY: the range is memory of the caller's, and this advice changes none of its octets.
+    let _ = unsafe {
+        rustix::mm::madvise(
+            whole.as_mut_ptr().cast(),
+            len,
+            rustix::mm::Advice::LinuxHugepage,
+        )
+    };
+}
+
+/// There are none to be asked for.
+#[cfg(not(target_os = "linux"))]
+pub fn prefer_large_pages(_memory: &mut [std::mem::MaybeUninit<u8>]) {}
+
 /// There is no such way here.
 ///
 /// # Errors

@@ -211,6 +211,28 @@ fn tags_of_a_vlan() {
 }
 
 #[test]
+fn packets_are_shown_as_they_come() {
+    require!(Tool::PYTHON, Need::Netns);
+    let host = Namespace::new();
+    let dump = wharf(["dump", "--count", "2", "eth://lo"])
+        .inside(&host)
+        .spawn();
+    let ask = "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        s.sendto(b'nobody', ('127.0.0.1', 9))\n\
+        print('asked')";
+    // It has begun when it has seen something.
+    wait::until("packet", wait::DEADLINE, || {
+        python(ask).inside(&host).run().code(0);
+        dump.ends_within(std::time::Duration::from_millis(50))
+            .then_some(())
+    });
+    let output = dump.finish();
+    output.code(0).stdout_has("> 127.0.0.1:9").stdout_has("UDP");
+    let lines = output.text().lines().count();
+    assert_eq!(lines, 2, "{output}");
+}
+
+#[test]
 fn a_damaged_capture_is_printed_as_far_as_it_goes() {
     require!(TSHARK);
     let lab = Lab::new();

@@ -5,9 +5,10 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use wharf_tests::need::Tool;
-use wharf_tests::{Program, require, tcp, wharf};
+use wharf_tests::peer::python;
+use wharf_tests::{require, tcp, wharf};
 
-use super::{Lab, TSHARK, conversation, fields, is_sound, text, tshark};
+use super::{Lab, TSHARK, conversation, fields, is_sound, text};
 
 const REQUEST: &str = "GET /secret HTTP/1.0\r\n\r\n";
 const ANSWER: &str = "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -354,16 +355,73 @@ fn a_disk_that_is_full_ends_the_capture_and_not_the_relay() {
     assert_ne!(run.exit_code(), 0);
 }
 
+/// Two peers say who they are, and the first one hears the second.
+const PEERS: &str = "
+def frame(to, mac): return bytes.fromhex(to + mac + '0806' + '0001080006040001' + mac
+    + '0a4f00' + mac[-2:] + '000000000000' + '0a4f0009').ljust(60, bytes(1))
+a, b = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+a.connect(('127.0.0.1', A)); b.connect(('127.0.0.1', B))
+a.settimeout(10)
+a.send(frame('ffffffffffff', '020000000001'))
+while True:
+    b.send(frame('020000000001', '020000000002'))
+    a.settimeout(0.2)
+    try:
+        if a.recv(2000)[6:12] == bytes.fromhex('020000000002'): break
+    except TimeoutError: pass";
+
+#[test]
+fn each_port_of_a_switch_is_an_interface() {
+    require!(TSHARK, Tool::PYTHON);
+    let lab = Lab::new();
+    let file = lab.file("switch.pcapng");
+    let ports = [
+        "one=udp-listen://127.0.0.1:0",
+        "two=udp-listen://127.0.0.1:0",
+    ];
+    let words = ["--json", "switch", "--pcap", text(&file)];
+    let mut switch = wharf(words.into_iter().chain(ports)).spawn();
+    let (a, b) = (switch.listening().port(), switch.listening().port());
+    let script = PEERS
+        .replace(", A)", &format!(", {a})"))
+        .replace(", B)", &format!(", {b})"));
+    python(&script).run().code(0);
+    switch.stop().code(0);
+    is_sound(&file);
+    let names = ["frame.interface_name", "frame.packet_flags_direction"];
+    let mut seen = fields(&file, "eth.src == 02:00:00:00:00:02", &names);
+    seen.sort();
+    seen.dedup();
+    // It came in at one port and went out at the other.
+    let ways: Vec<_> = seen.iter().filter_map(|way| way.split_once('\t')).collect();
+    let came = ways
+        .iter()
+        .any(|(name, way)| name.starts_with("two") && *way == "0x00000001");
+    let went = ways
+        .iter()
+        .any(|(name, way)| name.starts_with("one") && *way == "0x00000002");
+    assert!(came && went, "{ways:?}");
+}
+
 #[test]
 fn passwords_are_not_captured_in_names() {
     require!(TSHARK);
     let lab = Lab::new();
     let file = lab.file("secret.pcapng");
-    let server = tcp::serve(|stream| drop(stream));
-    let right = format!("tcp://{}", server.address);
+    let server = tcp::serve(|mut stream| {
+        tcp::read_exact(&mut stream, 1);
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(answer).expect("an answer");
+        tcp::finish(&stream);
+        tcp::read_to_end(&mut stream);
+    });
+    let right = format!("http://me:hunter2@{}/path", server.address);
     let run = wharf(["--pcap", text(&file), &right]).run();
     run.code(0);
     server.join();
-    let output: Program = tshark(&file, &["-T", "json"]);
-    assert!(!output.run().text().is_empty());
+    let comments = fields(&file, "frame.comment", &["frame.comment"]);
+    assert!(comments[0].contains("http://me:***@"), "{comments:?}");
+    let octets = fs::read(&file).expect("the capture");
+    let secret = b"hunter2";
+    assert!(!octets.windows(secret.len()).any(|window| window == secret));
 }

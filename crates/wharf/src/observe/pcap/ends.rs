@@ -96,6 +96,9 @@ fn side(info: &Info) -> String {
         Some(peer) if !text.contains(&peer) => write!(text, " (peer {peer})"),
         _ => Ok(()),
     };
+    if let Some(http) = &info.http {
+        let _ = write!(text, " ({} {})", http.method, http.target);
+    }
     if let Some(tls) = &info.tls {
         let _ = write!(text, " ({}", tls.version);
         for (name, value) in [("server name", &tls.sni), ("ALPN", &tls.alpn)] {

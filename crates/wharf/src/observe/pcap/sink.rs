@@ -75,7 +75,11 @@ impl Buffer {
     /// An empty one for what will stand at `at` in the file, in memory that was used before.
     fn at(at: u64, memory: Option<Vec<u8>>) -> Buffer {
         const CAPACITY: usize = BUFFER + SLACK + 2 * ALIGNMENT;
-        let mut octets = memory.unwrap_or_else(|| Vec::with_capacity(CAPACITY));
+        let mut octets = memory.unwrap_or_else(|| {
+            let mut octets = Vec::with_capacity(CAPACITY);
+            wharf_sys::direct::prefer_large_pages(octets.spare_capacity_mut());
+            octets
+        });
         octets.clear();
         let skip = octets.as_ptr().align_offset(ALIGNMENT) + place_of(at);
         octets.resize(skip, 0);
