@@ -86,7 +86,7 @@ impl<'a> View<'a> {
     fn walk(&mut self) -> Result<(), Error> {
         let mut extensions = self.extensions();
         let mut count = 0;
-        while let Some(extension) = extensions.next() {
+        for extension in extensions.by_ref() {
             let extension = extension?;
             count += 1;
             if count > MAX_EXTENSIONS {

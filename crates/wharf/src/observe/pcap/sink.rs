@@ -17,19 +17,20 @@ use super::output::{Output, place_of};
 use crate::socket::error::{Error, Op};
 use crate::socket::log::{Level, Log, Message};
 
-/// A buffer is handed over when it has so many octets...
-const BUFFER: usize = 1 << 20;
+/// A buffer is handed over when it has so many octets: with 4 MiB in large pages, writing took half of the
+/// processor time that it takes with 1 MiB...
+const BUFFER: usize = 4 << 20;
 /// ...and has room for what is appended at once, which is a chunk of the relay's and its headers.
 const SLACK: usize = 264 << 10;
 
 /// So many buffers there are at most: 32 MiB of what waits to be written.
-const BUFFERS: usize = 32;
+const BUFFERS: usize = 8;
 
 /// So many are kept to be filled again.
-const SPARE: usize = 4;
+const SPARE: usize = 2;
 
-/// Whoever can wait does so while so many buffers wait to be written.
-const NEARLY_ALL: usize = 24;
+/// Whoever can wait does so while so many buffers wait to be written. Fewer stay nearer to the processor.
+const NEARLY_ALL: usize = 4;
 
 /// What does not fill a buffer is written after so long.
 const QUIET: Duration = Duration::from_millis(100);
