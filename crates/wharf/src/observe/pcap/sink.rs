@@ -2,7 +2,7 @@
 //!
 //! Appending takes a lock and copies into a buffer. Full buffers are handed to the thread, and come
 //! back to be filled again; what lies in one that does not fill is written after a moment of quiet. The
-//! memory is bounded: whoever can wait does so while it is nearly all in use, and what comes when all of
+//! memory is bounded: whoever can wait does so while half of it is in use, and what comes when all of
 //! it is, is dropped.
 
 use std::collections::VecDeque;
@@ -30,7 +30,7 @@ const BUFFERS: usize = 8;
 const SPARE: usize = 2;
 
 /// Whoever can wait does so while so many buffers wait to be written. Fewer stay nearer to the processor.
-const NEARLY_ALL: usize = 4;
+const HALF: usize = 4;
 
 /// What does not fill a buffer is written after so long.
 const QUIET: Duration = Duration::from_millis(100);
@@ -161,10 +161,10 @@ impl Sink {
         })
     }
 
-    /// Waits while nearly all of the memory is in use.
+    /// Waits while half of the memory is in use.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.state();
-        if state.full.len() < NEARLY_ALL || state.written.failure.is_some() || state.closed {
+        if state.full.len() < HALF || state.written.failure.is_some() || state.closed {
             return Poll::Ready(());
         }
         if !state
