@@ -36,9 +36,10 @@ impl Wish {
             let reason = format!("{status} leads to {location:?}, which cannot be followed");
             Error::new(Op::Recv, Kind::Protocol, reason).because(error)
         })?;
+        let shown = self.shown(&next);
         if self.redirected >= self.redirects {
             let reason = format!(
-                "{status} leads on to {next}, after {} redirects",
+                "{status} leads on to {shown}, after {} redirects",
                 self.redirected
             );
             let more = self.redirects.saturating_mul(2).min(50);
@@ -47,15 +48,25 @@ impl Wish {
         }
         if self.has_body {
             let reason = match self.method_then(head.status) == self.method {
-                true => format!("{status} leads to {next}, and the body cannot be sent again"),
-                false => format!("the body was taken, and {status} leads to {next}"),
+                true => format!("{status} leads to {shown}, and the body cannot be sent again"),
+                false => format!("the body was taken, and {status} leads to {shown}"),
             };
-            return Err(Error::new(Op::Recv, Kind::Status, reason).hint(next.to_string()));
+            return Err(Error::new(Op::Recv, Kind::Status, reason).hint(shown));
         }
-        let reason = format!("{status} leads to {next}");
+        let reason = format!("{status} leads to {shown}");
         Ok(Some(
             Error::new(Op::Recv, Kind::Status, reason).leads_to(next),
         ))
+    }
+
+    /// The address as a person would type it: without our own counting, which is the last option.
+    fn shown(&self, next: &Address) -> String {
+        let text = next.to_string();
+        let counted = format!("http.redirected={}", self.redirected + 1);
+        match text.strip_suffix(&counted) {
+            Some(rest) => rest.trim_end_matches(['#', ',']).to_owned(),
+            None => text,
+        }
     }
 
     /// The method of the request that follows.
