@@ -182,11 +182,9 @@ fn a_slow_head_has_a_deadline_and_an_idle_connection_too() {
         stream
             .set_read_timeout(Some(Duration::from_millis(40)))
             .unwrap();
-        if let Ok(n @ 1..) = stream.read(&mut [0; 1][..]).map(|n| {
-            answer.push(b'H');
-            n
-        }) {
-            assert_eq!(n, 1);
+        let mut first = [0; 1];
+        if let Ok(1) = stream.read(&mut first) {
+            answer.extend(first);
             break;
         }
     }
