@@ -15,6 +15,7 @@ pub mod newline;
 pub mod packet;
 pub mod ping;
 pub mod segment;
+pub mod served_path;
 pub mod smoke;
 pub mod starttls;
 pub mod switch;
@@ -74,6 +75,8 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "segment",
         check: segment::check,
+        name: "served_path",
+        check: served_path::check,
     },
     Target {
         name: "starttls",

@@ -12,6 +12,7 @@ mod network;
 mod options;
 mod peers;
 mod telnet;
+mod serve;
 mod tls;
 mod transfers;
 mod unix;
