@@ -210,7 +210,7 @@ mod tests {
         crate::files::users::set(&path, "Aladdin", b"open sesame").unwrap();
         let gate = Gate::new(Users::read(&path).unwrap()).unwrap();
         let right = HeaderValue::from_static("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
-        let wrong = HeaderValue::from_static("Basic QWxhZGRpbjpvcGVuIHNlc2FtZX==");
+        let wrong = HeaderValue::from_static("Basic QWxhZGRpbjpvcGVuIHNlc2FtZg==");
         assert_eq!(gate.check(None).await, Entry::Refused);
         assert_eq!(gate.check(Some(&wrong)).await, Entry::Refused);
         let admitted = || Entry::Admitted("Aladdin".into());

@@ -75,7 +75,8 @@ impl Hosts {
             };
         };
         let authority = host.parse::<Authority>().map_err(|_| Wrong::NoHost)?;
-        if host.contains('@') {
+        let has_port = authority.as_str() != authority.host();
+        if host.contains('@') || has_port && authority.port_u16().is_none() {
             return Err(Wrong::NoHost);
         }
         let name = plain(authority.host());
