@@ -387,4 +387,39 @@ fn pick_up_a_file_that_somebody_sends() {
     getter.finish().code(0);
     let got = std::fs::read(target.path().join("photos.tar")).unwrap();
     assert_eq!(got, b"photos");
+fn let_people_upload_with_a_password_and_over_tls() {
+    require!(Tool::CURL);
+    let [add, serve] = recipe("Let people upload, with a password and over TLS");
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(at("inbox")).unwrap();
+    std::fs::write(at("note"), "a note").unwrap();
+    let users = at("users");
+    let added = shell(&placed(&add, &[("./users", &users)])).stdin("secret\n");
+    added.run().code(0);
+    let places = [
+        ("./inbox", &at("inbox")[..]),
+        ("0.0.0.0:8443", "127.0.0.1:0"),
+        ("./users", &users),
+    ];
+    let mut server = serving(&placed(&serve, &places));
+    let url = format!("https://{}/", server.listening());
+    let curl = |user: &str| {
+        let words = [
+            "-sS",
+            "-k",
+            "-T",
+            &at("note"),
+            "-u",
+            user,
+            "-w",
+            "%{http_code}",
+            &url,
+        ];
+        Tool::CURL.with(words).run()
+    };
+    curl("ann:wrong").stdout_has("401");
+    curl("ann:secret").stdout_is("201");
+    assert_eq!(std::fs::read_to_string(at("inbox/note")).unwrap(), "a note");
+    server.stop().code(0);
 }

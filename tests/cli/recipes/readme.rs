@@ -306,6 +306,17 @@ fn get_a_file_whole_or_not_at_all() {
     let request = site.asked().remove(0);
     assert_eq!(request.line, "PUT /upload/photos.tar HTTP/1.1");
     assert_eq!(request.body, b"photos");
+fn a_folder_for_a_browser() {
+    require!(Tool::CURL);
+    let [line] = recipe("A folder for a browser");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cat.txt"), "meow").unwrap();
+    let place = format!("{} --http :0", folder.path().display());
+    let mut server = serving(&placed(&line, &[("./photos", &place)]));
+    let url = format!("http://{}/", server.listening());
+    let page = Tool::CURL.with(["-sS", &url]).run();
+    page.code(0).stdout_has("<span>cat.txt</span>");
+    server.stop().code(0);
 }
 
 #[test]

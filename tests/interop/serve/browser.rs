@@ -32,12 +32,13 @@ fn a_browser_sorts_filters_uploads_and_removes() {
     fs::write(&picked, "picked").unwrap();
     let chromium = Tool::CHROMIUM.path().unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/interop/serve/page.py");
+    let home = site.place.path().join("home");
     let words = [
         script,
         chromium.to_str().unwrap(),
         &site.url("/"),
         picked.to_str().unwrap(),
-        site.place.path().join("home").to_str().unwrap(),
+        home.to_str().unwrap(),
     ];
     let output = Tool::PYTHON
         .with(words)

@@ -308,7 +308,7 @@ fn any_listener_for_streams_will_do() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("sock").to_str().unwrap().to_owned();
     let http = format!("unix-listen:{socket}");
-    let site = Site::start(&["--http", &http, "--http", "127.0.0.1:0"]);
+    let _site = Site::start(&["--http", &http, "--http", "127.0.0.1:0"]);
     let curl = Tool::CURL.with(["-sS", "--unix-socket", &socket, "http://any.name/a.txt"]);
     curl.run().code(0).stdout_is("hello\n");
 }
