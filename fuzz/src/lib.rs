@@ -75,6 +75,8 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "segment",
         check: segment::check,
+    },
+    Target {
         name: "served_path",
         check: served_path::check,
     },

@@ -387,6 +387,9 @@ fn pick_up_a_file_that_somebody_sends() {
     getter.finish().code(0);
     let got = std::fs::read(target.path().join("photos.tar")).unwrap();
     assert_eq!(got, b"photos");
+}
+
+#[test]
 fn let_people_upload_with_a_password_and_over_tls() {
     require!(Tool::CURL);
     let [add, serve] = recipe("Let people upload, with a password and over TLS");

@@ -306,6 +306,9 @@ fn get_a_file_whole_or_not_at_all() {
     let request = site.asked().remove(0);
     assert_eq!(request.line, "PUT /upload/photos.tar HTTP/1.1");
     assert_eq!(request.body, b"photos");
+}
+
+#[test]
 fn a_folder_for_a_browser() {
     require!(Tool::CURL);
     let [line] = recipe("A folder for a browser");

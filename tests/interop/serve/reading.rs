@@ -39,7 +39,7 @@ fn curl_gets_files_and_says_what_they_are() {
     );
     assert_eq!(folder.text(), format!("301 {}", site.url("/folder/?x=1")));
     let stopped = site.server.stop();
-    stopped.code(0).stderr_has("\"requests\":11");
+    stopped.code(0).stderr_has("\"requests\":10");
 }
 
 #[test]
