@@ -218,7 +218,6 @@ fn number(text: &[u8]) -> Option<u64> {
     }
     text.iter().try_fold(0_u64, |number, digit| {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
         number.checked_mul(10)?.checked_add(u64::from(digit))
     })
 }
