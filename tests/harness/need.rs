@@ -41,8 +41,6 @@ impl Tool {
     pub const CURL: Self = Self::new("curl", "curl");
     /// A browser.
     pub const CHROMIUM: Self = Self::new("chromium", "chromium");
-    /// A load of HTTP/1.1 and HTTP/2.
-    pub const H2LOAD: Self = Self::new("h2load", "nghttp2-client");
     /// OpenSSL's command.
     pub const OPENSSL: Self = Self::new("openssl", "openssl");
     /// nginx.
