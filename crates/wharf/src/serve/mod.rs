@@ -1,9 +1,9 @@
 //! A folder over HTTP: `wharf serve`, as a part of the library.
 //!
-//! Sources: RFC 9110 and 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 7617 (Basic), RFC 6797's neighbours of the
-//! browser's side: Fetch (Origin, Sec-Fetch-Site), CSP Level 3. The engine is hyper, which is part of no
-//! public signature. Connections come from any endpoint that listens for streams ([`serve`]); files from
-//! [`crate::files`], which nothing escapes.
+//! Sources: RFC 9110 and 9112 (HTTP/1.1), RFC 9113 (HTTP/2), RFC 7617 (Basic); of the browser's side Fetch
+//! (Origin, Sec-Fetch-Site) and CSP Level 3. The engine is hyper, which is part of no public signature.
+//! Connections come from any endpoint that listens for streams ([`serve()`]); files from [`crate::files`],
+//! which nothing escapes.
 //! The way of a request: `wire` (octets, refused where two readers could differ), `connection`, `answer`
 //! (who may ask what), then `get` or `put`; `body` is what goes back. Not here: printing, the command.
 
