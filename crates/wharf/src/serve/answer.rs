@@ -71,7 +71,7 @@ pub(super) async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Rep
             }
             asked(&visit.site, &head, body).await
         }
-        Err(reply) => reply,
+        Err(reply) => *reply,
     };
     let headers = reply.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
@@ -91,14 +91,14 @@ pub(super) async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Rep
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Who may ask: the user, where there are users.
-async fn admit(visit: &Visit, head: &Parts) -> Result<Option<String>, Reply> {
+async fn admit(visit: &Visit, head: &Parts) -> Result<Option<String>, Box<Reply>> {
     let site = &visit.site;
     let host = host::host_of(&head.uri, &head.headers);
     site.hosts
         .check(host, head.version, visit.info.local.as_ref())
-        .map_err(|wrong| turned_away(&wrong))?;
+        .map_err(|wrong| Box::new(turned_away(&wrong)))?;
     if !is_safe(&head.method) {
-        host::check_origin(&head.headers, host).map_err(|wrong| turned_away(&wrong))?;
+        host::check_origin(&head.headers, host).map_err(|wrong| Box::new(turned_away(&wrong)))?;
     }
     let Some(gate) = &site.gate else {
         return Ok(None);
@@ -111,9 +111,9 @@ async fn admit(visit: &Visit, head: &Parts) -> Result<Option<String>, Reply> {
             reply
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
-            Err(reply)
+            Err(Box::new(reply))
         }
-        Entry::Busy => Err(busy("too many passwords wait to be checked")),
+        Entry::Busy => Err(Box::new(busy("too many passwords wait to be checked"))),
     }
 }
 

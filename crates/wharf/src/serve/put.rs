@@ -43,7 +43,7 @@ pub(super) async fn answer(
     }
     let replace = match allowed(site, head, path).await {
         Ok(replace) => replace,
-        Err(reply) => return reply,
+        Err(reply) => return *reply,
     };
     if path.is_folder() {
         return make_folder(site, path, &body).await;
@@ -71,7 +71,7 @@ pub(super) async fn answer(
 }
 
 /// Whether the conditions hold, and whether a file may be replaced then.
-async fn allowed(site: &Arc<Site>, head: &Head, path: &FilePath) -> Result<Replace, Reply> {
+async fn allowed(site: &Arc<Site>, head: &Head, path: &FilePath) -> Result<Replace, Box<Reply>> {
     let validators = site
         .folder
         .stat(path)
@@ -88,7 +88,7 @@ async fn allowed(site: &Arc<Site>, head: &Head, path: &FilePath) -> Result<Repla
             Some(_) => "there is another file of this name",
             None => "there is no file of this name any more",
         };
-        return Err(refuse(StatusCode::PRECONDITION_FAILED, text));
+        return Err(Box::new(refuse(StatusCode::PRECONDITION_FAILED, text)));
     }
     Ok(match conditions.if_none_match.map(<[u8]>::trim_ascii) {
         Some(b"*") => Replace::Never,
@@ -221,7 +221,7 @@ where
 /// Answers DELETE.
 pub(super) async fn delete(site: &Arc<Site>, head: &Head, path: &FilePath) -> Reply {
     if let Err(reply) = allowed(site, head, path).await {
-        return reply;
+        return *reply;
     }
     let removed = {
         let (site, path) = (site.clone(), path.clone());

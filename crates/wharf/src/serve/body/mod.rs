@@ -33,7 +33,7 @@ enum Content {
     Whole(Bytes),
     File(FileBody),
     Parts(Box<Parts>),
-    Packed(Box<Packed>),
+    Packed(Packed),
 }
 
 impl Body {
@@ -64,7 +64,7 @@ impl Body {
             Content::Whole(octets) => Packed::octets(octets, coding),
             other => return Body::of(other),
         };
-        Body::of(Content::Packed(Box::new(packed)))
+        Body::of(Content::Packed(packed))
     }
 
     fn of(content: Content) -> Body {

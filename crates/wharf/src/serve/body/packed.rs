@@ -27,8 +27,8 @@ pub(in super::super) struct Packed {
 }
 
 enum Encoder {
-    Gzip(GzipEncoder<Plain>),
-    Brotli(BrotliEncoder<Plain>),
+    Gzip(Box<GzipEncoder<Plain>>),
+    Brotli(Box<BrotliEncoder<Plain>>),
 }
 
 /// What is compressed.
@@ -56,9 +56,9 @@ impl Packed {
 
     fn new(plain: Plain, coding: Coding) -> Packed {
         let encoder = match coding {
-            Coding::Brotli => Encoder::Brotli(BrotliEncoder::with_quality(plain, BROTLI)),
+            Coding::Brotli => Encoder::Brotli(Box::new(BrotliEncoder::with_quality(plain, BROTLI))),
             Coding::Gzip | Coding::Identity => {
-                Encoder::Gzip(GzipEncoder::with_quality(plain, GZIP))
+                Encoder::Gzip(Box::new(GzipEncoder::with_quality(plain, GZIP)))
             }
         };
         Packed { encoder }
