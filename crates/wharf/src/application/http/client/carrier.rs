@@ -55,11 +55,23 @@ impl Read for Carrier {
                 space.resize(most, 0);
             }
             let mut space = ReadBuf::new(space.get_mut(..most).unwrap_or_default());
-            ready!(Pin::new(stream).poll_read(cx, &mut space))?;
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut space))?;
+            if most > 0 && space.filled().is_empty() {
+                whole(&stream.ended())?;
+            }
             buf.put_slice(space.filled());
             Poll::Ready(Ok(()))
         });
         this.kept(read)
+    }
+}
+
+/// Whether an end is one: a body that only the connection's end ends would pass for complete.
+fn whole(end: &End) -> io::Result<()> {
+    match end {
+        End::Fin | End::Status(_) => Ok(()),
+        End::Truncated => Err(io::ErrorKind::UnexpectedEof.into()),
+        End::Reset => Err(io::ErrorKind::ConnectionReset.into()),
     }
 }
 
@@ -98,5 +110,18 @@ impl Write for Carrier {
         let this = self.get_mut();
         let finished = this.stream.poll_finish(cx, &End::Fin);
         this.kept(finished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_off_below_is_no_end_of_a_body() {
+        assert!(whole(&End::Fin).is_ok());
+        let kind = |end: &End| whole(end).unwrap_err().kind();
+        assert_eq!(kind(&End::Truncated), io::ErrorKind::UnexpectedEof);
+        assert_eq!(kind(&End::Reset), io::ErrorKind::ConnectionReset);
     }
 }
