@@ -146,7 +146,8 @@ fn credentials_go_to_no_other_host() {
     let port = nginx.port();
     let more = "header=[X-One: 1,Cookie: secret=1]";
     let at = format!("http://me:pw@127.0.0.1:{port}/away#{more}");
-    get(&[&at]).code(0).stdout_is("[][][1]");
+    // Of a field of one's own nobody knows whether it is a secret.
+    get(&[&at]).code(0).stdout_is("[][][]");
     let at = format!("http://127.0.0.1:{port}/away#bearer=abc");
     get(&[&at]).code(0).stdout_is("[][][]");
     let at = format!("http://127.0.0.1:{port}/away#header=Authorization: abc");
