@@ -161,7 +161,8 @@ impl Ring {
         };
         // SAFETY: a place begins with this structure of integers, and is aligned for it.
         let header = unsafe { octets.as_ptr().cast::<libc::tpacket2_hdr>().read() };
-        let tag = (header.tp_status & libc::TP_STATUS_VLAN_VALID != 0).then(|| Tag {
+        let has_tag = header.tp_status & libc::TP_STATUS_VLAN_VALID != 0;
+        let tag = has_tag.then_some(Tag {
             control: header.tp_vlan_tci,
             ether_type: match header.tp_status & libc::TP_STATUS_VLAN_TPID_VALID {
                 0 => libc::ETH_P_8021Q as u16,

@@ -84,6 +84,6 @@ impl Source {
         // Without a port, but with the link of a link-local address.
         let mut to = to;
         to.set_port(0);
-        Ok(socket.connect(&to.into())?)
+        socket.connect(&to.into())
     }
 }

@@ -61,7 +61,7 @@ impl Live {
             line.push_str(&format!("  p50 {} p99 {}", number(p50), number(p99)));
         }
         line.push_str(&format!("  {} sent", counted.sent));
-        escape_text(line.as_bytes(), Layout::OneLine).into()
+        escape_text(line.as_bytes(), Layout::OneLine)
     }
 }
 

@@ -156,14 +156,13 @@ pub fn run(ping: Ping, voice: &Arc<Voice>) -> Result<Exit> {
 
 /// How to exit: as the first host that never answered.
 fn verdict(hosts: &[Host]) -> Exit {
-    for host in hosts.iter().filter(|host| host.summary.answered == 0) {
-        return Exit::Failed(match (&host.error, host.summary) {
-            (Some(error), _) => error.kind(),
-            (None, Summary { refused: 1.., .. }) => Kind::Unreachable,
-            _ => Kind::Timeout,
-        });
+    let never = hosts.iter().find(|host| host.summary.answered == 0);
+    match never.map(|host| (&host.error, host.summary.refused)) {
+        None => Exit::Done,
+        Some((Some(error), _)) => Exit::Failed(error.kind()),
+        Some((None, 1..)) => Exit::Failed(Kind::Unreachable),
+        Some((None, 0)) => Exit::Failed(Kind::Timeout),
     }
-    Exit::Done
 }
 
 /// Runs all and shows their news; what has come of them, or how to exit at once.

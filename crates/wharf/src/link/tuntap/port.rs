@@ -116,7 +116,6 @@ impl Packets for Port {
                 None if nothing && taken == 0 => return Poll::Pending,
                 _ => {}
             }
-            drop(guard);
             if taken > 0 {
                 return Poll::Ready(Ok(Got::Packets(taken)));
             }

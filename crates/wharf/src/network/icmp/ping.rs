@@ -25,8 +25,8 @@ use crate::socket::endpoint::Endpoint;
 use crate::socket::env::{Cx, Env};
 use crate::socket::error::{Error, Kind, Op, Result};
 
-/// No message is longer.
-const LONGEST: usize = 65_536;
+/// What may stand before and around the payload of an answer: a header of IP with options, and ours.
+const AROUND: usize = 128;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
@@ -179,7 +179,8 @@ async fn echoes(
     }
     run.tell(Event::Asking(asker.to().ip()));
     let payload: Vec<u8> = (0..options.size).map(|n| n as u8).collect();
-    let mut space = vec![0; LONGEST];
+    // What is longer than the question is no answer to it.
+    let mut space = vec![0; options.size + AROUND];
     loop {
         while let Some(number) = run.machine.poll_ask(run.clock.now()) {
             run.machine.handle_asked(number, run.clock.now());

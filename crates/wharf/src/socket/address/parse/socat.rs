@@ -63,6 +63,9 @@ const KEYWORDS: &[(&str, &str, Form)] = &[
     ("rdonly", "file:", Form::Place),
     ("create", "file:", Form::Place),
     ("system", "shell:", Form::Command),
+    ("tun", "tun://#ip=", Form::Place),
+    ("interface", "eth://", Form::Place),
+    ("if", "eth://", Form::Place),
 ];
 
 impl Parser<'_> {
