@@ -141,6 +141,34 @@ fn events_are_lines_of_json() {
     }
 }
 
+/// The document names every event and every field that is printed.
+#[test]
+fn the_document_knows_what_is_printed() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ping.md");
+    let document = std::fs::read_to_string(path).expect("the document");
+    let (listener, closed) = tcp::listen();
+    drop(listener);
+    let output = ping(&[
+        "--json",
+        "127.0.0.1",
+        &closed.to_string(),
+        "no-such-host.invalid",
+    ])
+    .run();
+    let mut events = Vec::new();
+    for line in output.code(4).text().lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let line = line.as_object().expect("an object");
+        events.push(line["event"].as_str().expect("a name").to_owned());
+        for name in line.keys().chain(events.last()) {
+            assert!(document.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+    for event in ["asking", "answer", "refused", "failed", "summary"] {
+        assert!(events.iter().any(|seen| seen == event), "{event}");
+    }
+}
+
 #[test]
 fn control_c_shows_what_it_came_to() {
     let mut running = wharf(["ping", "--interval", "10ms", "127.0.0.1"]).spawn();
