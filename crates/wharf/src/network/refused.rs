@@ -79,7 +79,8 @@ impl Refused {
     /// As something that is not data.
     pub(super) fn control(&self) -> Control {
         Control::PacketError {
-            peer: self.to.map(|to| SocketAddr::new(to, 0)),
+            // There is one peer, which the channel knows, and no port.
+            peer: None,
             kind: self.kind,
             reason: self.to_string(),
         }
