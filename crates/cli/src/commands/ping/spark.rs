@@ -75,11 +75,7 @@ mod tests {
             Outcome::Lost,
             answered(80),
             Outcome::Refused,
-<<<<<<< HEAD
             answered(46),
-=======
-            answered(50),
->>>>>>> d71535d (docs: devices and ping, each on a page)
         ];
         assert_eq!(line(&outcomes, 10), "▁x█!▅");
         assert_eq!(line(&outcomes, 2), "!▁");
