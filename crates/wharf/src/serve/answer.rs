@@ -282,8 +282,11 @@ struct Sums {
 /// Goes with a response to its end, and says then what became of it.
 pub(super) struct Ledger {
     _under_way: UnderWay,
-    exchange: Option<Box<(Arc<Visit>, Note, u16, Sums)>>,
+    exchange: Option<Box<Noted>>,
 }
+
+/// Where it is told, what was asked, the status, and what was sent.
+type Noted = (Arc<Visit>, Note, u16, Sums);
 
 impl Ledger {
     /// So many octets were given to the connection.

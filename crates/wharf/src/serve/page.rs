@@ -166,10 +166,10 @@ fn table(out: &mut String, path: &FilePath, listing: &Listing, query: Query, rem
     }
     out.push_str("</tr></thead>\n");
     if !path.is_root() {
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<tbody><tr class=\"up\"><td class=\"name\" colspan=\"{}\"><a href=\"../\">\
-             <svg aria-hidden=\"true\"><use href=\"#up\"/></svg><span>Up one folder</span></a></td></tr></tbody>\n",
+             <svg aria-hidden=\"true\"><use href=\"#up\"/></svg><span>Up one folder</span></a></td></tr></tbody>",
             3 + u32::from(remove)
         );
     }
