@@ -59,6 +59,10 @@ impl Tool {
     pub const MERGECAP: Self = Self::new("mergecap", "wireshark-common");
     /// Network namespaces and links.
     pub const IP: Self = Self::new("ip", "iproute2");
+    /// Another switch in user space.
+    pub const VDE_SWITCH: Self = Self::new("vde_switch", "vde2");
+    /// A plug of that switch, as a stream of frames.
+    pub const VDE_PLUG: Self = Self::new("vde_plug", "vde2");
     /// Redirected connections.
     pub const NFT: Self = Self::new("nft", "nftables");
     /// The kernel's view of sockets.

@@ -12,6 +12,7 @@ mod network;
 mod options;
 mod peers;
 mod serve;
+mod switch;
 mod telnet;
 mod tls;
 mod transfers;
