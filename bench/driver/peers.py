@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 
+import measure
+
 PATH = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
@@ -101,6 +103,17 @@ class Wharf(Peer):
     def serve_tls(self, a, folder):
         cert, key = self.given.certificate("cert.pem"), self.given.certificate("key.pem")
         return self.server(folder, "--https", a, "--cert", cert, "--key", key)
+
+    def switch(self, lab, *ports):
+        lab.start(self.path, "--quiet", "switch", *ports, "--loop-probe", "off")
+
+    def switch_veth(self, lab):
+        lab.cables()
+        self.switch(lab, *(f"eth://s{n}#netns={lab.place}" for n in "01"))
+
+    def switch_tap(self, lab):
+        self.switch(lab, *(f"tap://h{n}#netns={lab.host}" for n in "01"))
+        lab.wait_for_devices()
 
     def help(self):
         return [self.path, "--version"]
@@ -356,6 +369,54 @@ class Nc(Peer):
         return [self.path, "-N", *b.split(":")]
 
 
+class Vde(Peer):
+    """Another switch in user space. It opens taps by itself; to devices that are there it comes by
+    vde_pcapplug, one process a device."""
+
+    name = "vde"
+    program = "vde_switch"
+
+    def version(self):
+        # It prints no number but that of the project.
+        return super().version() or "vde_switch"
+
+    def start(self, lab, *more):
+        control = os.path.join(lab.folder, "vde.ctl")
+        shutil.rmtree(control, ignore_errors=True)
+        # It ends with its standard input.
+        lab.start("ip", "netns", "exec", lab.host, self.path, "-s", control, *more, stdin=subprocess.PIPE)
+        measure.wait_for(lambda: os.path.exists(os.path.join(control, "ctl")), "vde_switch is to listen")
+        return control
+
+    def switch_veth(self, lab):
+        lab.cables()
+        control = self.start(lab)
+        plug = shutil.which("vde_pcapplug", path=PATH)
+        for n in "01":
+            lab.start("ip", "netns", "exec", lab.place, plug, "-s", control, f"s{n}")
+
+    def switch_tap(self, lab):
+        self.start(lab, "-t", "h0", "-t", "h1")
+        lab.wait_for_devices()
+
+
+class Bridge(Peer):
+    """The kernel's own bridge: the limit. Its processor time is that of whoever sends."""
+
+    name = "bridge"
+    program = "ip"
+    version_of = ("-V",)
+
+    def version(self):
+        return f"the kernel's bridge, by {super().version()}"
+
+    def switch_veth(self, lab):
+        lab.cables()
+        for words in (("add", "br0", "type", "bridge"), ("set", "br0", "up"),
+                      ("set", "s0", "master", "br0"), ("set", "s1", "master", "br0")):
+            subprocess.run([self.path, "-n", lab.place, "link", *words], check=True)
+
+
 class SpliceLoop(Peer):
     """Not a program that one would use: the limit. It is part of the load generator."""
 
@@ -385,4 +446,4 @@ class Direct(Peer):
         return "no relay"
 
 
-ALL = (Wharf, WharfCopying, Socat, Haproxy, Nginx, Ncat, Nc, SpliceLoop, Direct)
+ALL = (Wharf, WharfCopying, Socat, Haproxy, Nginx, Ncat, Nc, Vde, Bridge, SpliceLoop, Direct)

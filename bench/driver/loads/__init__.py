@@ -1,3 +1,3 @@
 """The scenarios, a file a topic; importing this fills `scenarios.ALL` in the order of the report."""
 
-from loads import tcp, udp, tls, serve, pcap, others  # noqa: F401
+from loads import tcp, udp, tls, serve, pcap, switch, others  # noqa: F401

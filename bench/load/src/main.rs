@@ -8,6 +8,7 @@
 mod bulk;
 mod content;
 mod control;
+mod frames;
 mod histogram;
 mod idle;
 mod poll;
@@ -46,6 +47,8 @@ enum Load {
     Idle(idle::Options),
     /// Datagrams at a rate, counted one by one at the other end
     Udp(udp::Options),
+    /// Frames out by one device, counted where they come in by another
+    Frames(frames::Options),
     /// Octets that are known beforehand, so that every one is checked
     Content(content::Options),
     /// Clients as nobody wants them
@@ -67,6 +70,7 @@ fn main() -> Result<(), Failure> {
         Load::Rtt(options) => rtt::run(&options),
         Load::Idle(options) => idle::run(&options),
         Load::Udp(options) => udp::run(&options),
+        Load::Frames(options) => frames::run(&options),
         Load::Content(options) => content::run(&options),
         Load::Storm(options) => storm::run(&options),
         Load::Tls(options) => tls::run(&options),
