@@ -21,6 +21,7 @@ mod recipes;
 mod report;
 mod serving;
 mod signals;
+mod switch;
 mod tables;
 mod terminal;
 mod transfers;

@@ -8,6 +8,7 @@
 mod devices;
 mod more;
 mod readme;
+mod switch;
 
 use std::path::Path;
 
@@ -17,7 +18,11 @@ use wharf_tests::{Program, Running, shell};
 const BOOKS: [(&str, &str); 2] = [
     (
         "README.md",
-        concat!(include_str!("readme.rs"), include_str!("devices.rs")),
+        concat!(
+            include_str!("readme.rs"),
+            include_str!("devices.rs"),
+            include_str!("switch.rs")
+        ),
     ),
     ("docs/recipes.md", include_str!("more.rs")),
 ];

@@ -44,7 +44,7 @@ impl Host {
     }
 
     fn ping(&self, to: &Host) -> Output {
-        let words = ["-n", "-i", "0.02", "-W", "5", "-c", "3", &to.address()];
+        let words = ["-n", "-i", "0.1", "-W", "5", "-c", "3", &to.address()];
         Tool::PING.with(words).inside(&self.namespace).run()
     }
 

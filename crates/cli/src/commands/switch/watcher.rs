@@ -162,7 +162,7 @@ impl Watch<Told> for Watcher {
             at,
             text: &text,
         });
-        if let Some(hint) = error.try_this().filter(|_| !is_old) {
+        if let Some(hint) = error.try_this().filter(|_| !is_old && wait.is_none()) {
             self.voice.note(level, &format!("  try: {hint}"));
         }
     }

@@ -25,8 +25,9 @@ use crate::socket::packets::{Batch, Run};
 /// So many batches of one port before others have their turn.
 const BATCHES: usize = 4;
 
-/// So many rounds over all ports before other tasks have their turn.
-const ROUNDS: usize = 16;
+/// So many rounds over all ports before the kernel is asked who else has something. More would have a
+/// port that is always busy delay the others by as many batches.
+const ROUNDS: usize = 2;
 
 /// Who looks, and what he does with what he sees.
 pub(super) type Look<F> = Box<dyn FnOnce(View<'_, F>) + Send>;
@@ -155,7 +156,8 @@ impl<F: Forward> Driver<F> {
                 };
             }
         }
-        cx.waker().wake_by_ref();
+        // Unlike waking ourselves, this has the runtime look at the kernel first.
+        let _ = std::pin::pin!(tokio::task::yield_now()).poll(cx);
         Poll::Pending
     }
 
