@@ -169,3 +169,28 @@ fn who_may_not_come_in_is_turned_away_and_told() {
     assert_eq!(running.event("refused")["why"], "denied");
     running.stop().code(0);
 }
+
+#[test]
+fn who_supervises_it_is_told_when_every_port_has_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    manager
+        .set_read_timeout(Some(wharf_tests::wait::DEADLINE))
+        .unwrap();
+    // One listens, one is waited for, one is open.
+    let words = [
+        "switch",
+        "udp-listen://127.0.0.1:0",
+        "far=len16+tcp://127.0.0.1:1",
+        "udp://127.0.0.1:9",
+    ];
+    let running = wharf(words).env("NOTIFY_SOCKET", &path).spawn();
+    let mut space = [0; 64];
+    let len = manager.recv(&mut space).unwrap();
+    assert_eq!(&space[..len], b"READY=1");
+    running.signal(Signal::TERM);
+    let len = manager.recv(&mut space).unwrap();
+    assert_eq!(&space[..len], b"STOPPING=1");
+    running.finish().code(0);
+}

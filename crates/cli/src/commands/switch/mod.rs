@@ -54,14 +54,14 @@ pub fn run(switch: Switch, voice: Arc<Voice>) -> Result<Exit> {
         drains: true,
         grace: switch.options.grace,
     };
-    let mut env = Env::new().with_log(voice.clone()).with_shutdown(shutdown);
-    env.names = switch.names.clone();
     let capture = match &switch.pcap {
         Some(pcap) => Some(Arc::new(capture::open(pcap, &voice)?)),
         None => None,
     };
     let watcher = Watcher::new(&switch.members, voice.clone(), capture.clone());
     let watcher = Arc::new(watcher);
+    let mut env = Env::new().with_log(watcher.clone()).with_shutdown(shutdown);
+    env.names = switch.names.clone();
     let machine = Machine::new(switch.settings.clone(), switch.ports.clone(), seed());
     let (looker, looks) = many::looker();
     let show = Arc::new(Show::new(looker, voice.clone()));

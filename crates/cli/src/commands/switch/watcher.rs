@@ -12,10 +12,11 @@ use wharf::observe::pcap::Capture;
 use wharf::relay::Refusal;
 use wharf::relay::many::{Counters, Gone, Member, PortInfo, Watch};
 use wharf::socket::channel::Unit;
-use wharf::socket::log::Level;
+use wharf::socket::log::{Level, Log, Message};
 use wharf::socket::units::format_duration;
 use wharf::{Channel, Error, Info};
 
+use crate::service;
 use crate::terminal::switch::News;
 use crate::terminal::voice::Form;
 use crate::terminal::{Event, Voice};
@@ -46,6 +47,9 @@ struct State {
 /// How an endpoint has fared.
 struct Standing {
     name: String,
+    address: String,
+    /// It is open, listens, or will be tried again.
+    settled: bool,
     /// That it failed was told, and it was not up for long since.
     told: bool,
     up_since: Option<Instant>,
@@ -56,6 +60,8 @@ impl Watcher {
     pub fn new(members: &[Member], voice: Arc<Voice>, capture: Option<Arc<Capture>>) -> Watcher {
         let standing = |member: &Member| Standing {
             name: member.name.clone(),
+            address: member.endpoint.address_text().to_owned(),
+            settled: false,
             told: false,
             up_since: None,
         };
@@ -75,6 +81,27 @@ impl Watcher {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Endpoints have been opened, listen, or wait for their peers; after the last of them whoever
+    /// supervises us is told that we are ready.
+    fn settled(&self, which: impl Fn(usize, &Standing) -> bool) {
+        let mut state = self.state();
+        let mut news = false;
+        for (number, standing) in state.members.iter_mut().enumerate() {
+            if !standing.settled && which(number, standing) {
+                (standing.settled, news) = (true, true);
+            }
+        }
+        let all = state.members.iter().all(|standing| standing.settled);
+        drop(state);
+        if news
+            && all
+            && let Err(error) = service::notify("READY=1")
+        {
+            let text = format!("systemd was not told: {error}");
+            self.voice.note(Level::Warn, &text);
+        }
     }
 
     fn say(&self, news: &News<'_>) {
@@ -107,6 +134,7 @@ impl Watch<Told> for Watcher {
         });
         drop(state);
         self.say_once(&News::Up { port }, is_old || many);
+        self.settled(|number, _| number == port.member);
     }
 
     fn down(&self, port: &PortInfo, counters: &Counters, why: &Gone) {
@@ -165,6 +193,7 @@ impl Watch<Told> for Watcher {
         if let Some(hint) = error.try_this().filter(|_| !is_old && wait.is_none()) {
             self.voice.note(level, &format!("  try: {hint}"));
         }
+        self.settled(|number, _| number == member);
     }
 
     fn refused(&self, _member: usize, peer: &Info, why: Refusal) {
@@ -235,6 +264,20 @@ impl Watch<Told> for Watcher {
             }),
             Told::TableFull => self.say(&News::Full { port: None }),
         }
+    }
+}
+
+/// The voice, of which we learn what listens.
+impl Log for Watcher {
+    fn message(&self, message: &Message<'_>) {
+        self.voice.message(message);
+        if let Message::Listening { at, .. } = message {
+            self.settled(|_, standing| standing.address == *at);
+        }
+    }
+
+    fn wants(&self, level: Level) -> bool {
+        self.voice.wants(level)
     }
 }
 
