@@ -352,7 +352,8 @@ pub fn plan(flags: SwitchFlags, names: Names) -> Result<Switch> {
             .hint(format!("wharf switch {} tap://sw0", only.endpoint)));
     }
     let listens = members.iter().any(|member| member.endpoint.is_listener());
-    if !listens && !(flags.allow.is_empty() && flags.deny.is_empty()) {
+    let guards = !flags.allow.is_empty() || !flags.deny.is_empty();
+    if guards && !listens {
         let reason = "--allow and --deny are about who may connect, and no port listens";
         return Err(Error::usage(reason));
     }

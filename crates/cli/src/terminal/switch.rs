@@ -189,7 +189,7 @@ pub enum Line {
         sent: u64,
         lost: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
-        error: Option<Fault>,
+        error: Option<Box<Fault>>,
     },
     Moved {
         mac: String,
@@ -251,7 +251,7 @@ impl Line {
                 sent: counters.sent.packets,
                 lost: counters.lost(),
                 error: match why {
-                    Gone::Failed(error) => Some(Fault::of(error)),
+                    Gone::Failed(error) => Some(Box::new(Fault::of(error))),
                     _ => None,
                 },
             },
