@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn what_was_given_back_is_for_others() {
-        let mut pieces = Pieces::new(Some(10 * MB), [2 * MB..4 * MB].into_iter().collect());
+        let mut pieces = Pieces::new(Some(10 * MB), std::iter::once(2 * MB..4 * MB).collect());
         let first = pieces.take().unwrap();
         assert_eq!((first.at, first.last()), (0, Some(2 * MB - 1)));
         let second = pieces.take().unwrap();

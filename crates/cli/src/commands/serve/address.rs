@@ -83,13 +83,13 @@ mod tests {
     #[test]
     fn what_people_type_listens() {
         for (typed, meant) in [
-            (":8000", "tcp-listen://:8000"),
-            ("8000", "tcp-listen://:8000"),
+            (":8000", "tcp-listen://127.0.0.1:8000"),
+            ("8000", "tcp-listen://127.0.0.1:8000"),
             ("0.0.0.0:80", "tcp-listen://0.0.0.0:80"),
             ("[::]:80", "tcp-listen://[::]:80"),
             ("box.lan:0", "tcp-listen://box.lan:0"),
-            (":0#nodelay", "tcp-listen://:0#nodelay"),
-            ("tcp-listen://:1", "tcp-listen://:1"),
+            (":0#nodelay", "tcp-listen://127.0.0.1:0#nodelay"),
+            ("tcp-listen://:1", "tcp-listen://127.0.0.1:1"),
             ("unix-listen:/run/x", "unix-listen:/run/x"),
         ] {
             match http(typed) {
@@ -115,7 +115,10 @@ mod tests {
             let endpoint = https(typed, cert.map(Path::new), None);
             endpoint.map(|endpoint| endpoint.to_string()).unwrap()
         };
-        assert_eq!(text(":8443", None), "tls-listen://:8443#alpn=[h2,http/1.1]");
+        assert_eq!(
+            text(":8443", None),
+            "tls-listen://127.0.0.1:8443#alpn=[h2,http/1.1]"
+        );
         assert_eq!(
             text("0.0.0.0:8443#min=1.3", Some("a,b.pem")),
             "tls-listen://0.0.0.0:8443#min=1.3,alpn=[h2,http/1.1],cert=a%2Cb.pem"

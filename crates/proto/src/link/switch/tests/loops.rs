@@ -209,5 +209,5 @@ fn ports_of_two_vlans_that_are_joined_outside_are_no_loop() {
         Verdict::Taken
     );
     assert_eq!(events(&mut machine).len(), 1);
-    assert_eq!(machine.blocked(Port(2), after(201)).is_some(), true);
+    assert!(machine.blocked(Port(2), after(201)).is_some());
 }
