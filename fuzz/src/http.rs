@@ -25,8 +25,15 @@ pub fn check(input: &[u8]) {
         assert!(target.path.starts_with('/'), "{target:?}");
         let query = target.query.unwrap_or_default();
         let all = format!("{}{query}", target.path);
-        assert!(all.bytes().all(|b| b.is_ascii_graphic() && b != b'#'), "{all}");
-        assert!(!target.path.split('/').any(|segment| segment == ".."), "{}", target.path);
+        assert!(
+            all.bytes().all(|b| b.is_ascii_graphic() && b != b'#'),
+            "{all}"
+        );
+        assert!(
+            !target.path.split('/').any(|segment| segment == ".."),
+            "{}",
+            target.path
+        );
     }
 }
 
@@ -58,7 +65,12 @@ fn is_doubtful(passed: &[u8]) -> bool {
     };
     let head = &passed[..end + 2];
     let lower = head.to_ascii_lowercase();
-    let has = |what: &[u8]| lower.windows(what.len()).filter(|part| *part == what).count();
+    let has = |what: &[u8]| {
+        lower
+            .windows(what.len())
+            .filter(|part| *part == what)
+            .count()
+    };
     let bare = head.iter().enumerate().any(|(n, octet)| {
         *octet == b'\n' && (n == 0 || head[n - 1] != b'\r')
             || *octet == b'\r' && head.get(n + 1) != Some(&b'\n')

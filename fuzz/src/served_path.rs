@@ -4,9 +4,9 @@
 //! The first octet is the length of the file; the rest is the path, or the value of `Range`.
 
 use wharf::files::FilePath;
+use wharf_proto::application::web::accept;
 use wharf_proto::application::web::conditions::{self, Compare};
 use wharf_proto::application::web::ranges::{self, Wanted};
-use wharf_proto::application::web::accept;
 
 /// Checks that what is read as a path has only names in it, that writing and reading it are inverse, that
 /// parts are within the file, and that lists of tags and codings are read whatever they are.
@@ -36,7 +36,9 @@ fn path(path: Option<FilePath>) {
     }
     let url = path.to_url();
     assert!(url.starts_with('/') && !url.starts_with("//"));
-    assert!(url.bytes().all(|octet| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'<' | b'>' | b'&' | b'\'')));
+    assert!(url.bytes().all(
+        |octet| octet.is_ascii_graphic() && !matches!(octet, b'"' | b'<' | b'>' | b'&' | b'\'')
+    ));
     let again = FilePath::of_url(&url).expect("what was written is read");
     assert_eq!(again.is_folder(), path.is_folder() || path.is_root());
     assert!(again.names().eq(path.names()));

@@ -124,9 +124,25 @@ fn decide(machine: &mut Machine, from: u16, frame: &[u8], now: Instant, modes: &
         assert!(!seen.contains(&port), "twice");
         seen.push(port);
         let tag = |tagged: &[u8]| match tagged {
-            [_, _, _, _, _, _, _, _, _, _, _, _, 0x81, 0x00, high, low, ..] => {
-                Some(u16::from_be_bytes([*high, *low]))
-            }
+            [
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                0x81,
+                0x00,
+                high,
+                low,
+                ..,
+            ] => Some(u16::from_be_bytes([*high, *low])),
             _ => None,
         };
         let out = match change.head(frame) {

@@ -1,5 +1,5 @@
 //! Relaying among many: every packet that comes in by one port goes where a
-//! [`Forward`](crate::socket::forward::Forward) says.
+//! [`Forward`] says.
 //!
 //! Batches go from end to end: what one call received is decided packet by packet, and what goes to
 //! one port is sent in one call. A port that is slow holds up nobody: what finds its queue full is
