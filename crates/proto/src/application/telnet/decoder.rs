@@ -83,7 +83,10 @@ enum LastCr {
 /// let mut rest = &input[..];
 /// let mut tokens = Vec::new();
 /// while let Some((used, token)) = decoder.parse(rest, LineEnds::Screen)? {
-///     tokens.push(token);
+///     // Of a command that is not complete there is nothing to say.
+///     if token != Token::Nothing {
+///         tokens.push(token);
+///     }
 ///     rest = &rest[used..];
 /// }
 /// assert_eq!(tokens, [Token::Data(0..8), Token::Command(Command::AYT)]);
