@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::{hmac, rand};
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 use http::HeaderValue;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -138,42 +141,20 @@ fn credentials(field: &[u8]) -> Option<(String, Vec<u8>)> {
     if !scheme.eq_ignore_ascii_case(b"basic") {
         return None;
     }
-    let mut octets = base64(rest.trim_ascii())?;
+    let mut octets = BASE64.decode(rest.trim_ascii()).ok()?;
     let colon = octets.iter().position(|octet| *octet == b':')?;
     let password = octets.split_off(colon + 1);
     octets.truncate(colon);
     Some((String::from_utf8(octets).ok()?, password))
 }
 
-/// Decodes Base64 (RFC 4648, section 4), with or without its padding.
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut text = text;
-    while let Some(rest) = text.strip_suffix(b"=") {
-        text = rest;
-    }
-    let mut out = Vec::with_capacity(text.len() * 3 / 4);
-    for group in text.chunks(4) {
-        let mut value = 0u32;
-        for octet in group {
-            let digit = match octet {
-                b'A'..=b'Z' => octet - b'A',
-                b'a'..=b'z' => octet - b'a' + 26,
-                b'0'..=b'9' => octet - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            value = value << 6 | u32::from(digit);
-        }
-        let bits = group.len() * 6;
-        if bits < 8 {
-            return None;
-        }
-        let [_, octets @ ..] = (value << (24 - bits)).to_be_bytes();
-        out.extend(octets.iter().take(bits / 8));
-    }
-    Some(out)
-}
+/// Base64 with or without its padding, whatever its last bits are: clients differ.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::time::ASN1Time;
@@ -64,7 +66,7 @@ impl Certificate {
     pub fn pem(&self) -> String {
         const WIDTH: usize = 64;
         let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
-        for line in base64(&self.der).as_bytes().chunks(WIDTH) {
+        for line in STANDARD.encode(&self.der).as_bytes().chunks(WIDTH) {
             text.extend(line.iter().copied().map(char::from));
             text.push('\n');
         }
@@ -147,42 +149,9 @@ fn name_of(oid: &x509_parser::der_parser::Oid<'_>) -> String {
         .map_or_else(|_| oid.to_id_string(), str::to_owned)
 }
 
-/// Base64 with padding (RFC 4648, section 4).
-fn base64(octets: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in octets.chunks(3) {
-        let bits = (0..3).fold(0_usize, |bits, n| {
-            bits << 8 | usize::from(group.get(n).copied().unwrap_or(0))
-        });
-        for n in 0..4 {
-            let symbol = ALPHABET.get(bits >> (18 - 6 * n) & 63);
-            text.push(match symbol {
-                Some(symbol) if n <= group.len() => char::from(*symbol),
-                _ => '=',
-            });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_of_the_standard() {
-        // RFC 4648, section 10.
-        for (octets, text) in [
-            (&b""[..], ""),
-            (b"f", "Zg=="),
-            (b"fo", "Zm8="),
-            (b"foo", "Zm9v"),
-            (b"foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(octets), text);
-        }
-    }
 
     #[test]
     fn times() {

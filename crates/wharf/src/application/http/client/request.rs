@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderValue, USER_AGENT,
 };
@@ -191,7 +193,7 @@ fn authorization(parts: &Parts<'_>, headers: &HeaderMap) -> Result<Option<Header
         }
         (Some((user, password)), None) => {
             let password = password.as_ref().map_or("", |password| password.expose());
-            format!("Basic {}", base64(format!("{user}:{password}").as_bytes()))
+            format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
         }
         (None, Some(token)) => format!("Bearer {}", token.expose()),
     };
@@ -203,42 +205,4 @@ fn authorization(parts: &Parts<'_>, headers: &HeaderMap) -> Result<Option<Header
         .map_err(|_| Error::usage("bearer: this is no token that HTTP can carry"))?;
     value.set_sensitive(true);
     Ok(Some(value))
-}
-
-/// RFC 4648, section 4.
-fn base64(data: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for chunk in data.chunks(3) {
-        let octet = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
-        let group = octet(0) << 16 | octet(1) << 8 | octet(2);
-        for n in 0..4 {
-            let digit = (group >> (18 - 6 * n)) & 63;
-            let digit = DIGITS.get(digit as usize).copied().unwrap_or(b'=');
-            let is_padding = n > chunk.len();
-            out.push(if is_padding { '=' } else { char::from(digit) });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 4648, section 10.
-    #[test]
-    fn base64_as_the_standard_has_it() {
-        for (data, wanted) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("fooba", "Zm9vYmE="),
-            ("foobar", "Zm9vYmFy"),
-        ] {
-            assert_eq!(base64(data.as_bytes()), wanted);
-        }
-    }
 }
