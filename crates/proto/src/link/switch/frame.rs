@@ -25,6 +25,8 @@ pub(super) struct Header {
     pub(super) source: u64,
     /// The content of a tag.
     pub(super) tci: Option<u16>,
+    /// A second tag stands behind the first.
+    pub(super) is_nested: bool,
 }
 
 impl Header {
@@ -39,10 +41,12 @@ impl Header {
             TPID => Some(u16::from_be_bytes(*frame.get(LEN..)?.first_chunk()?)),
             _ => None,
         };
+        let behind = frame.get(LEN + 2..).and_then(<[u8]>::first_chunk);
         Some(Header {
             destination,
             source: second >> 16,
             tci,
+            is_nested: tci.is_some() && behind == Some(&TPID.to_be_bytes()),
         })
     }
 
@@ -97,7 +101,9 @@ mod tests {
         assert_eq!(Header::parse(&plain[..13]), None);
         let tagged = *b"\xff\xff\xff\xff\xff\xff\x03\0\0\0\0\x02\x81\x00\xa0\x0a\x08\x00";
         let header = Header::parse(&tagged).unwrap();
-        assert_eq!(header.tci, Some(0xa00a));
+        assert_eq!((header.tci, header.is_nested), (Some(0xa00a), false));
+        let nested = [&tagged[..16], &tagged[12..]].concat();
+        assert!(Header::parse(&nested).unwrap().is_nested);
         assert!(header.is_for_all() && header.is_for_group() && !header.has_station());
         assert_eq!(Header::parse(&tagged[..15]), None);
     }

@@ -24,6 +24,7 @@ pub use event::Event;
 pub use port::{Counters, Flooding, Isolation, Port, PortSettings, Reason, StormLimits};
 pub use probe::LoopGuard;
 pub use settings::{Learning, Reserved, Seed, Settings, Vlans};
+use vlan::Marking;
 pub use vlan::{Change, Mode, VlanId, VlanSet};
 
 use self::event::Events;
@@ -62,6 +63,7 @@ pub struct Flood {
     from: Port,
     vlan: u16,
     tci: Option<u16>,
+    is_nested: bool,
     isolation: Isolation,
 }
 
@@ -183,8 +185,8 @@ impl Machine {
         let vlan = match self.settings.vlans {
             Vlans::Transparent => 0,
             Vlans::Aware => match state.settings.mode.classify(header.tci) {
-                Some(vlan) => vlan,
-                None => return state.drop(Reason::Vlan),
+                Some(vlan) if !(header.is_nested && state.settings.mode.is_access()) => vlan,
+                _ => return state.drop(Reason::Vlan),
             },
         };
         let isolation = state.settings.isolation;
@@ -199,6 +201,7 @@ impl Machine {
             from,
             vlan,
             tci: header.tci,
+            is_nested: header.is_nested,
             isolation,
         };
         if header.is_for_group() {
@@ -221,6 +224,7 @@ impl Machine {
         }
         match self.way(frame, to) {
             Some(change) => Verdict::Forward(to, change),
+            None if frame.is_nested => self.drop(frame.from, Reason::Vlan),
             // Entries stand only where their VLAN is carried, and none on a blocked port.
             None => self.drop(frame.from, Reason::Isolated),
         }
@@ -255,6 +259,10 @@ impl Machine {
             Vlans::Transparent => Some(Change::Keep),
             Vlans::Aware => {
                 let marking = state.settings.mode.marking(frame.vlan)?;
+                // Without its tag, the one behind it would choose the VLAN of whoever comes next.
+                if frame.is_nested && marking == Marking::Untagged {
+                    return None;
+                }
                 Some(Change::between(frame.tci, frame.vlan, marking))
             }
         }

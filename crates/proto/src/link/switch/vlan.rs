@@ -144,6 +144,11 @@ impl Mode {
         }
     }
 
+    /// Whether nobody beyond may choose a VLAN.
+    pub(super) const fn is_access(&self) -> bool {
+        matches!(self, Mode::Access(_))
+    }
+
     /// How a frame of this VLAN goes out; `None` if it does not.
     pub(super) fn marking(&self, vlan: u16) -> Option<Marking> {
         match self {

@@ -18,9 +18,17 @@ fn any_frame() -> impl Strategy<Value = (u16, Vec<u8>)> {
     let tci = prop::option::of(prop::sample::select(
         &[0u16, 0xe000, 10, 20, 30, 0x600a][..],
     ));
-    (0u16..5, to, from, tci).prop_map(|(port, to, from, tci)| match tci {
-        Some(tci) => (port, tagged(tci, to, from)),
-        None => (port, frame(to, from)),
+    let inner = prop::option::weighted(0.2, prop::sample::select(&[0u16, 10, 20, 30][..]));
+    (0u16..5, to, from, tci, inner).prop_map(|(port, to, from, tci, inner)| {
+        let mut octets = match tci {
+            Some(tci) => tagged(tci, to, from),
+            None => frame(to, from),
+        };
+        if let (Some(_), Some(inner)) = (tci, inner) {
+            let [high, low] = inner.to_be_bytes();
+            octets.splice(16..16, [0x81, 0x00, high, low]);
+        }
+        (port, octets)
     })
 }
 
@@ -77,6 +85,9 @@ proptest! {
             for (port, change) in went(&mut machine, from, &frame, Instant::EPOCH) {
                 let tag = tag_after(change, &frame);
                 let there = vlan_at(&members[usize::from(port)], tag);
+                // What leaves untagged begins with no tag of the sender's choice.
+                let is_nested = Header::parse(&frame).unwrap().is_nested;
+                prop_assert!(change != Change::Pop || !is_nested);
                 prop_assert!(came_in.is_some());
                 prop_assert_eq!(there, came_in);
                 // The priority stays on frames that keep or get a tag.
