@@ -58,12 +58,13 @@ pub struct Created {
     pub replaced: u64,
 }
 
-/// Makes a file for a capture, which only its owner may read; an old one is emptied.
+/// Makes a file for a capture, which only its owner may read; an old one is emptied, and then is as
+/// private. What is no regular file (a pipe, a device) keeps its permissions.
 ///
 /// # Errors
-/// As opening a file.
+/// As opening a file; an old one belongs to somebody else.
 pub fn create(path: &Path) -> io::Result<Created> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let replaced = std::fs::metadata(path).map_or(0, |file| file.len());
     let file = File::options()
         .write(true)
@@ -71,6 +72,9 @@ pub fn create(path: &Path) -> io::Result<Created> {
         .truncate(true)
         .mode(0o600)
         .open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+    }
     let output = Output::own(file);
     Ok(Created { output, replaced })
 }
@@ -127,7 +131,8 @@ impl Capture {
     }
 
     /// The interface of this name, which carries `unit`: frames and packets are kept as they are,
-    /// everything else as packets of IP. Past [`pcapng::MAX_INTERFACES`] the last one is given.
+    /// everything else as packets of IP. Past [`pcapng::MAX_INTERFACES`] the last one that carries the
+    /// same is given.
     pub fn interface(self: &Arc<Capture>, name: &str, unit: Unit) -> Port {
         let link = match unit {
             Unit::EthernetFrame => LinkType::ETHERNET,
@@ -140,8 +145,10 @@ impl Capture {
         let known = all
             .iter()
             .find(|known| known.name == name && known.link == link);
-        let full = all.len() >= pcapng::MAX_INTERFACES;
-        let interface = match known.or(all.last().filter(|_| full)) {
+        // The last place is kept for the first interface of another link type.
+        let is_full = all.len() + 1 >= pcapng::MAX_INTERFACES;
+        let last = || all.iter().rfind(|last| is_full && last.link == link);
+        let interface = match known.or_else(last) {
             Some(known) => known.clone(),
             None => {
                 let number = u32::try_from(all.len()).unwrap_or(u32::MAX);

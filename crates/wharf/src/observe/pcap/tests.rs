@@ -278,3 +278,17 @@ async fn long_streams_wait_for_the_disk_and_lose_nothing() {
     assert!(report.octets > 50 << 20);
     assert_eq!(read_all(file) as u64, report.packets);
 }
+
+/// What is decrypted is nobody else's, whoever could read what was there before.
+#[test]
+fn an_old_file_becomes_as_private_as_a_new_one() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.pcapng");
+    std::fs::write(&path, "something else").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let created = create(&path).unwrap();
+    assert_eq!(created.replaced, 14);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
