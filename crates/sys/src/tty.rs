@@ -4,7 +4,7 @@
 //! Not here: serial lines (`serial`), giving a process its terminal (`process`), escape keys.
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
-use rustix::termios::{self, LocalModes, OptionalActions, Termios, Winsize};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios, Winsize};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -85,7 +85,14 @@ pub fn raw(fd: impl AsFd) -> io::Result<Saved> {
     Ok(saved)
 }
 
-/// Stops the echo of what is typed, for a password; line editing and signals stay.
+/// The character that no key gives: `_POSIX_VDISABLE` (termios(3)).
+#[cfg(target_os = "linux")]
+const DISABLED: u8 = 0;
+#[cfg(not(target_os = "linux"))]
+const DISABLED: u8 = 0xff;
+
+/// Stops the echo of what is typed, for a password; line editing stays, and of the keys for signals the
+/// one of SIGINT.
 ///
 /// # Errors
 /// `ENOTTY` if `fd` is no terminal.
@@ -96,6 +103,10 @@ pub fn hidden(fd: impl AsFd) -> io::Result<Saved> {
     let mut termios = saved.termios.clone();
     termios.local_modes.remove(LocalModes::ECHO);
     termios.local_modes.insert(LocalModes::ECHONL);
+    // Whoever handles SIGINT restores the terminal; these two would leave it without echo.
+    for key in [SpecialCodeIndex::VQUIT, SpecialCodeIndex::VSUSP] {
+        termios.special_codes[key] = DISABLED;
+    }
     termios::tcsetattr(&fd, OptionalActions::Now, &termios)?;
     Ok(saved)
 }

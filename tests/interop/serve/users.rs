@@ -104,6 +104,21 @@ fn passwd_changes_and_removes() {
 }
 
 #[test]
+fn ctrl_c_at_the_question_leaves_the_terminal_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = folder.path().join("users").to_str().unwrap().to_owned();
+    let mut terminal = wharf_tests::pty::Terminal::open();
+    let before = terminal.modes().local_modes;
+    let running = wharf(["passwd", &name, "ann"]).spawn_on(&terminal);
+    terminal.shows("Password for ann:");
+    assert_ne!(terminal.modes().local_modes, before);
+    terminal.keys("half\x03");
+    running.finish().code(130);
+    assert_eq!(terminal.modes().local_modes, before);
+    assert!(!std::path::Path::new(&name).exists());
+}
+
+#[test]
 fn a_password_is_asked_for_twice_and_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().join("users").to_str().unwrap().to_owned();

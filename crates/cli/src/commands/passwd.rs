@@ -7,12 +7,16 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
+use tokio::signal::unix::{SignalKind, signal};
 use wharf::files::users::{self, Done};
 use wharf::socket::log::Level;
 use wharf::{Error, Kind, Op, Result};
 
+use super::relay::runtime;
 use crate::exit::Exit;
 use crate::terminal::Voice;
+
+const SIGINT: i32 = 2;
 
 /// What is to be changed.
 #[derive(Debug)]
@@ -30,7 +34,10 @@ pub fn run(passwd: &Passwd, voice: &Voice) -> Result<Exit> {
     let (file, user) = (&passwd.file, &passwd.user);
     let done = match passwd.remove {
         true => users::remove(file, user)?,
-        false => users::set(file, user, ask(user)?.as_bytes())?,
+        false => match ask(user)? {
+            Some(password) => users::set(file, user, password.as_bytes())?,
+            None => return Ok(Exit::Signal(SIGINT)),
+        },
     };
     let what = match done {
         Done::Added => format!("{user} is a user of {} now", file.display()),
@@ -41,15 +48,19 @@ pub fn run(passwd: &Passwd, voice: &Voice) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The new password: asked for twice, or a line of standard input.
-fn ask(user: &str) -> Result<String> {
+/// The new password: asked for twice, or a line of standard input; none after Ctrl-C.
+fn ask(user: &str) -> Result<Option<String>> {
     if !io::stdin().is_terminal() {
-        return line();
+        return line().map(Some);
     }
-    let first = hidden(&format!("Password for {user}: "))?;
-    let second = hidden("Once more: ")?;
+    let Some(first) = hidden(&format!("Password for {user}: "))? else {
+        return Ok(None);
+    };
+    let Some(second) = hidden("Once more: ")? else {
+        return Ok(None);
+    };
     match first == second {
-        true => Ok(first),
+        true => Ok(Some(first)),
         false => Err(Error::usage("the two are not the same")),
     }
 }
@@ -66,15 +77,31 @@ fn line() -> Result<String> {
     }
 }
 
-/// A line of the terminal that is not shown while it is typed.
-fn hidden(question: &str) -> Result<String> {
+/// A line of the terminal that is not shown while it is typed. The terminal is as before afterwards,
+/// after Ctrl-C too.
+fn hidden(question: &str) -> Result<Option<String>> {
     let fail = |error| Error::io_while(Op::Open, "the terminal", error).of_kind(Kind::Local);
-    // To the terminal itself: standard output may be elsewhere.
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "{question}");
-    let _ = stderr.flush();
-    let saved = wharf_sys::tty::hidden(io::stdin()).map_err(fail)?;
-    let answer = line();
-    saved.restore().map_err(fail)?;
+    let runtime = runtime()?;
+    let answer = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+        // Before the question: whoever answers at once is not shown either.
+        let saved = wharf_sys::tty::hidden(io::stdin()).map_err(fail)?;
+        // To the terminal itself: standard output may be elsewhere.
+        let mut stderr = io::stderr().lock();
+        let _ = write!(stderr, "{question}");
+        let _ = stderr.flush();
+        let answer = tokio::select! {
+            biased;
+            _ = interrupt.recv() => Ok(None),
+            line = tokio::task::spawn_blocking(line) => match line {
+                Ok(line) => line.map(Some),
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            },
+        };
+        saved.restore().map_err(fail)?;
+        answer
+    });
+    // The thread that reads may do so for ever.
+    runtime.shutdown_background();
     answer
 }

@@ -5,9 +5,9 @@
 //! Not here: how often and by whom a password may be tried (`serve/gate.rs`).
 
 use std::fmt::{self, Write as _};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -105,6 +105,7 @@ pub fn set(path: &Path, name: &str, password: &[u8]) -> Result<Done> {
         let text = format!("a password has 1 to {PASSWORD} octets");
         return Err(Error::usage(text));
     }
+    let _lock = lock(path)?;
     let old = match text(path) {
         Err(_) if !path.exists() => String::new(),
         text => text?,
@@ -120,12 +121,23 @@ pub fn set(path: &Path, name: &str, password: &[u8]) -> Result<Done> {
 /// # Errors
 /// There is no such user; the file cannot be read or written.
 pub fn remove(path: &Path, name: &str) -> Result<Done> {
+    let _lock = lock(path)?;
     let old = text(path)?;
     if !parse(path, &old)?.iter().any(|user| user.name == name) {
         return Err(local(path, format!("it has no user {name}")));
     }
     write(path, &replaced(&old, name, ""))?;
     Ok(Done::Removed)
+}
+
+/// Keeps everybody else who changes the file waiting until it is dropped. What is locked is the folder:
+/// the file itself is replaced, and a lock on it would be left behind with it.
+fn lock(path: &Path) -> Result<File> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    let locked = File::open(folder).and_then(|folder| folder.lock().map(|()| folder));
+    locked.map_err(|error| Error::io_while(Op::Open, folder.display(), error))
 }
 
 fn has_controls(name: &str) -> bool {
@@ -209,14 +221,15 @@ fn hash(password: &[u8]) -> Result<String> {
     Ok(hashed.to_string())
 }
 
-/// Replaces the file as a whole, with the permissions that it has; a new one is its owner's only.
+/// Replaces the file as a whole, with the owner and the permissions that it has; a new one is its
+/// owner's only.
 fn write(path: &Path, text: &str) -> Result<()> {
     let fail = |error| Error::io_while(Op::Send, path.display(), error);
     // Through a link, so that the link stays.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = fs::metadata(&path).map_or(0o600, |there| there.permissions().mode() & 0o777);
+    let there = fs::metadata(&path).ok();
     let beside = beside(&path);
-    let written = replace(&beside, &path, mode, text);
+    let written = replace(&beside, &path, there.as_ref(), text);
     if written.is_err() {
         // It may not be there.
         let _ = fs::remove_file(&beside);
@@ -224,7 +237,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     written.map_err(fail)
 }
 
-fn replace(beside: &Path, path: &Path, mode: u32, text: &str) -> io::Result<()> {
+fn replace(beside: &Path, path: &Path, old: Option<&Metadata>, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut file = options
         .write(true)
@@ -232,7 +245,14 @@ fn replace(beside: &Path, path: &Path, mode: u32, text: &str) -> io::Result<()> 
         .mode(0o600)
         .open(beside)?;
     file.write_all(text.as_bytes())?;
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    if let Some(old) = old {
+        let new = file.metadata()?;
+        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+            // Before the permissions, which belong to that owner.
+            std::os::unix::fs::fchown(&file, Some(old.uid()), Some(old.gid()))?;
+        }
+        file.set_permissions(Permissions::from_mode(old.permissions().mode() & 0o777))?;
+    }
     file.sync_all()?;
     fs::rename(beside, path)
 }
@@ -246,6 +266,24 @@ fn beside(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_changes_it_at_the_same_time_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("users");
+        let names = ["ann", "bob", "eve", "joe"];
+        std::thread::scope(|scope| {
+            for name in names {
+                let path = &path;
+                scope.spawn(move || assert_eq!(set(path, name, b"x").unwrap(), Done::Added));
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        let users = parse(&path, &text).unwrap();
+        let mut found: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
+        found.sort_unstable();
+        assert_eq!(found, names);
+    }
 
     #[test]
     fn a_password_is_set_changed_and_removed() {
