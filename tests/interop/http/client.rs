@@ -122,7 +122,10 @@ fn redirects_are_followed_and_counted() {
     let posted = wharf(["-", &format!("{at}/keep#method=POST")])
         .stdin("body")
         .run();
-    posted.code(13).stderr_has("the body cannot be sent again");
+    posted
+        .code(13)
+        .stderr_has("the body cannot be sent again")
+        .stderr_lacks("followed");
 }
 
 /// Who we are is told to the host that was named, and to no other.

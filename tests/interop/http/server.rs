@@ -136,6 +136,7 @@ case $PATH_INFO in
 /there) printf 'Location: http://example.com/\\r\\n\\r\\n' ;;
 /none) echo 'this is no head'; echo ;;
 /silent) ;;
+/longer) printf 'Content-Length: 3\\n\\nabcdef' ;;
 *) printf 'Content-Type: text/plain\\nX-Tea: pot\\n\\nhello' ;;
 esac
 ";
@@ -162,6 +163,11 @@ esac
         .stdout_has("location: http://example.com/");
     for path in ["/none", "/silent"] {
         ask(path).code(0).stdout_has("500 Internal Server Error");
+    }
+    // More than was said is no whole answer, in no version.
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+        let output = curl([version, &format!("http://{at}/longer")]);
+        assert_ne!(output.exit_code(), 0, "{version}: {output}");
     }
 }
 

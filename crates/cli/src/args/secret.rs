@@ -50,7 +50,7 @@ fn typed_in(text: &str) -> Vec<String> {
             .iter()
             .find_map(|layer| layer.scheme.spec(&given.name));
         match (spec.map(|spec| spec.kind), &given.value) {
-            (Some(OptionKind::Secret), Some(_)) => secrets.extend(value(text, given.offset)),
+            (Some(kind), Some(_)) if kind.is_secret() => secrets.extend(value(text, given.offset)),
             (Some(OptionKind::Address), Some(GivenValue::Bracketed(inner))) => {
                 secrets.extend(typed_in(inner));
             }

@@ -159,10 +159,7 @@ fn every_default_is_a_value() {
         let filled = settings.fill(spec);
         assert!(filled.is_ok(), "{owner}: {}={default}", spec.name);
         assert!(settings.iter().count() == 1, "{owner}: {}", spec.name);
-        assert!(!matches!(
-            spec.kind,
-            OptionKind::Secret | OptionKind::Address
-        ));
+        assert!(!spec.kind.is_secret() && spec.kind != OptionKind::Address);
         // What is off unless given has no default to say.
         let is_off = spec.kind == OptionKind::Flag && default != "yes";
         assert!(!is_off, "{owner}: {}={default}", spec.name);
@@ -189,10 +186,7 @@ fn options_fit_the_roles_of_their_scheme() {
 #[test]
 fn every_secret_is_masked() {
     for scheme in SCHEMES {
-        for spec in scheme
-            .specs()
-            .filter(|spec| spec.kind == OptionKind::Secret)
-        {
+        for spec in scheme.specs().filter(|spec| spec.kind.is_secret()) {
             let mut address = scheme
                 .example
                 .split('#')

@@ -52,6 +52,8 @@ pub enum OptionKind {
     Choice(&'static [&'static str]),
     /// `[a,b,c]`, or a single one without brackets; giving the option again adds to it.
     List,
+    /// The same, never shown.
+    SecretList,
     /// Permission bits in octal: `660`.
     Mode,
     /// `ADDRESS`, `ADDRESS:PORT` or `:PORT`.
@@ -61,6 +63,11 @@ pub enum OptionKind {
 }
 
 impl OptionKind {
+    /// Whether values are masked wherever they are shown.
+    pub const fn is_secret(self) -> bool {
+        matches!(self, OptionKind::Secret | OptionKind::SecretList)
+    }
+
     /// What stands for a value in help.
     pub fn placeholder(self) -> String {
         match self {
@@ -73,7 +80,7 @@ impl OptionKind {
             OptionKind::Integer { .. } => "N".into(),
             OptionKind::Count => "N|forever".into(),
             OptionKind::Choice(words) => words.join("|"),
-            OptionKind::List => "[A,B]".into(),
+            OptionKind::List | OptionKind::SecretList => "[A,B]".into(),
             OptionKind::Mode => "OCTAL".into(),
             OptionKind::Bind => "ADDR[:PORT]".into(),
             OptionKind::Address => "[ADDRESS]".into(),

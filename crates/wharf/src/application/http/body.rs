@@ -89,9 +89,7 @@ impl Writer {
         if shared.deaf || shared.state != State::Open {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if shared.left.is_some_and(|left| left < data.len() as u64) {
-            return Poll::Ready(Err(longer().into()));
-        }
+        shared.fits(data)?;
         let room = CAPACITY.saturating_sub(shared.buffer.len());
         if room == 0 && !data.is_empty() {
             shared.writer = Some(cx.waker().clone());
@@ -103,8 +101,14 @@ impl Writer {
     }
 
     /// Adds what must go out whatever room there is: a rest that is bounded elsewhere.
-    pub(super) fn push(&self, data: &[u8]) {
-        lock(&self.0).push(data);
+    ///
+    /// # Errors
+    /// It is more than the length that was said.
+    pub(super) fn push(&self, data: &[u8]) -> io::Result<()> {
+        let mut shared = lock(&self.0);
+        shared.fits(data)?;
+        shared.push(data);
+        Ok(())
     }
 
     /// Waits until the engine has taken all.
@@ -161,6 +165,13 @@ impl Drop for Writer {
 }
 
 impl Shared {
+    fn fits(&self, data: &[u8]) -> io::Result<()> {
+        match self.left.is_some_and(|left| left < data.len() as u64) {
+            true => Err(longer().into()),
+            false => Ok(()),
+        }
+    }
+
     fn push(&mut self, data: &[u8]) {
         self.buffer.extend_from_slice(data);
         if let Some(left) = &mut self.left {

@@ -9,6 +9,9 @@ use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::settings::Settings;
 
 /// Everything that `http` takes.
+/// How many redirects have led to an address: whoever follows one counts.
+pub(super) const FOLLOWED: &str = "redirects-followed";
+
 pub(super) const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "method",
@@ -25,7 +28,8 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     .client(),
     OptionSpec::new(
         "header",
-        OptionKind::List,
+        // A cookie and a token are header fields.
+        OptionKind::SecretList,
         "a header field of the request, or of each response: header=[Accept: text/html]; may be given again",
     )
     .example("[Accept: text/html]"),
@@ -44,7 +48,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     .default("10")
     .client(),
     OptionSpec::new(
-        "redirects-followed",
+        FOLLOWED,
         OptionKind::Integer { min: 0, max: 50 },
         "so many redirects have led here; whoever follows one counts",
     )

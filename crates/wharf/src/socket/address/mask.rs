@@ -7,7 +7,6 @@
 
 use std::ops::Range;
 
-use crate::socket::options::OptionKind;
 use crate::socket::scheme::Catalog;
 use crate::socket::units::nearest;
 
@@ -121,7 +120,7 @@ fn secret_options<'t>(
     state: Text,
 ) -> impl Iterator<Item = Range<usize>> + use<'t> {
     let specs = catalog.schemes.iter().flat_map(|scheme| scheme.specs());
-    let (secret, plain): (Vec<_>, Vec<_>) = specs.partition(|spec| spec.kind == OptionKind::Secret);
+    let (secret, plain): (Vec<_>, Vec<_>) = specs.partition(|spec| spec.kind.is_secret());
     let names = |specs: Vec<&'static crate::socket::options::OptionSpec>| {
         specs.into_iter().map(|spec| spec.name).collect::<Vec<_>>()
     };

@@ -78,6 +78,7 @@ impl fmt::Display for Setting {
             Value::Text(text) => f.write_str(text),
             Value::Address(address) => write!(f, "[{address}]"),
             Value::Secret(_) => f.write_str("***"),
+            _ if self.spec.kind.is_secret() => f.write_str("***"),
             Value::Duration(time) => f.write_str(&units::format_duration(*time)),
             Value::Size(octets) => f.write_str(&units::format_size_exactly(*octets)),
             Value::Integer(FOREVER) if self.spec.kind == OptionKind::Count => {

@@ -10,6 +10,7 @@ use wharf_proto::application::http::reference::{self, Target};
 
 use super::request::Wish;
 use crate::application::http::facts;
+use crate::application::http::options::FOLLOWED;
 use crate::socket::address::{Address, Authority};
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::options::{Given, GivenValue};
@@ -77,7 +78,7 @@ impl Wish {
     /// The address as a person would type it: without our own counting, which is the last option.
     fn shown(&self, next: &Address) -> String {
         let text = next.to_string();
-        let counted = format!("http.redirected={}", self.redirected + 1);
+        let counted = format!("http.{FOLLOWED}={}", self.redirected + 1);
         match text.strip_suffix(&counted) {
             Some(rest) => rest.trim_end_matches(['#', ',']).to_owned(),
             None => text,
@@ -135,7 +136,7 @@ impl Wish {
 
     /// The options of the request that follows.
     fn options_then(&self, is_same: bool, method: Method) -> Vec<Given> {
-        let mut dropped = vec!["header", "redirects-followed"];
+        let mut dropped = vec!["header", FOLLOWED];
         if method != self.method {
             dropped.extend(["method", "body"]);
         }
@@ -152,10 +153,7 @@ impl Wish {
                 options.push(option("header", format!("{name}: {}", facts::text(value))));
             }
         }
-        options.push(option(
-            "redirects-followed",
-            (self.redirected + 1).to_string(),
-        ));
+        options.push(option(FOLLOWED, (self.redirected + 1).to_string()));
         options
     }
 }

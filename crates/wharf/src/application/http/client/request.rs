@@ -57,7 +57,7 @@ impl Wish {
             path: reference::encoded(path),
             query: query.map(reference::encoded),
             redirects: settings.integer("redirects").unwrap_or_default(),
-            redirected: settings.integer("redirects-followed").unwrap_or_default(),
+            redirected: settings.integer(options::FOLLOWED).unwrap_or_default(),
             compressed: settings.flag("compressed"),
             response_timeout: settings
                 .duration("response-timeout")

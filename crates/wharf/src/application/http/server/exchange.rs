@@ -260,7 +260,7 @@ impl AsyncWrite for Exchange {
                 let rest = this.command_said(data)?;
                 match &mut this.reply {
                     // What came with the head goes out with it.
-                    Reply::Body(writer) => writer.push(&rest),
+                    Reply::Body(writer) => writer.push(&rest)?,
                     Reply::Bodiless(written) => *written += rest.len() as u64,
                     _ => {}
                 }
