@@ -392,6 +392,18 @@ fn a_file_is_put_with_its_length_and_its_name() {
     assert!(request.body == data);
 }
 
+/// Done twice, it might be done twice (RFC 9110, section 9.2.2).
+#[test]
+fn a_request_that_changes_something_each_time_is_not_repeated() {
+    let site = Site::start(b"stored\n", [Step::Status(503, "")]);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x"), "data").unwrap();
+    let url = site.url("/x");
+    let words = ["put", "--retry-wait", "1ms", "-X", "POST", "x", &url];
+    wharf(words).folder(folder.path()).run().code(13);
+    assert_eq!(site.asked().len(), 1);
+}
+
 #[test]
 fn a_put_is_repeated_from_a_file_and_not_from_a_pipe() {
     let site = Site::start(b"stored\n", [Step::Status(503, "")]);

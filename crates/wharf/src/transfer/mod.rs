@@ -50,7 +50,8 @@ impl Check {
 /// What a transfer in either direction is bounded by.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How often is tried again after a failure that may pass; counted anew whenever something came.
+    /// How often is tried again after a failure that may pass; counted anew whenever it came further than
+    /// ever before.
     pub retries: u32,
     /// How long is waited before the first of these; the wait doubles with each.
     pub first_wait: Duration,

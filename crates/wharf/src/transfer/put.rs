@@ -141,8 +141,10 @@ impl Run<'_> {
                 Ok(outcome) => return Ok(outcome),
                 Err(failure) => failure,
             };
-            // What was taken from a pipe cannot be taken again.
-            let again = repeatable || self.progress.done() == 0 && !self.has_begun();
+            // What was taken from a pipe cannot be taken again, and what a request changed that is no
+            // PUT would be changed once more (RFC 9110, section 9.2.2).
+            let nothing_went = self.progress.done() == 0 && !self.has_begun();
+            let again = nothing_went || repeatable && self.is_idempotent();
             let failure = match again {
                 true => failure,
                 false => Failure::for_good(failure.error),
@@ -151,6 +153,16 @@ impl Run<'_> {
                 .pause(failure, self.env, self.to.address_text())
                 .await?;
         }
+    }
+
+    /// Whether doing it twice is the same as doing it once, as far as the protocol says.
+    fn is_idempotent(&self) -> bool {
+        let settings = self.to.layers().first().map(|layer| &layer.settings);
+        let method = settings.and_then(|settings| settings.text(METHOD));
+        method.is_none_or(|method| {
+            let method = method.to_ascii_uppercase();
+            ["PUT", "DELETE", "GET", "HEAD", "OPTIONS", "TRACE"].contains(&method.as_str())
+        })
     }
 
     fn has_begun(&self) -> bool {

@@ -51,6 +51,15 @@ impl Validator {
         is_settled.then(|| Validator::Modified(modified.to_owned()))
     }
 
+    /// Whether an answer says that it is of another version, whatever it was asked under.
+    fn differs(&self, facts: &HttpFacts) -> bool {
+        let field = match self {
+            Validator::Tag(_) => "etag",
+            Validator::Modified(_) => "last-modified",
+        };
+        facts.header(field).is_some_and(|text| text != self.text())
+    }
+
     /// The value of `If-Range`.
     fn text(&self) -> &str {
         match self {
@@ -97,6 +106,8 @@ pub(super) enum Opened {
     Part(Channel, Facts),
     /// There is no such part: it is shorter now.
     Shorter,
+    /// A part came of another version than was wished for.
+    Changed,
 }
 
 /// Where a transfer comes from.
@@ -198,6 +209,8 @@ impl<'a> Source<'a> {
         let mut facts = self.facts(&channel.info, http);
         match (status, wish, range) {
             (416, Some(_), _) => Ok(Opened::Shorter),
+            // There are servers that do not know `If-Range`.
+            (206, Some(wish), _) if wish.validator.differs(http) => Ok(Opened::Changed),
             (206, Some(wish), Some(ContentRange::Part { first, last, size })) => {
                 // Less than was asked for may come; the rest is asked for later.
                 let fits = wish.last.is_none_or(|end| last <= end);

@@ -227,8 +227,10 @@ impl Run<'_> {
         let mut schedule = Schedule::of(&self.job.options.limits);
         let mut resume = self.job.options.resume;
         let mut changes = 0;
+        // A round that starts over has to come further than all before it, or it would do so for ever.
+        let kept = target.kept(self.at());
+        let mut farthest = kept.map_or(0, |kept| kept.done.octets());
         loop {
-            let before = self.progress.done();
             let setback = match self.round(&mut target, resume).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(setback) => setback,
@@ -252,7 +254,8 @@ impl Run<'_> {
                     resume = Resume::Anew;
                 }
                 Setback::Failed(failure) => {
-                    if self.progress.done() > before {
+                    if self.progress.done() > farthest {
+                        farthest = self.progress.done();
                         schedule.progress();
                     }
                     let failure = match self.can_go_on(&target) {

@@ -63,6 +63,9 @@ impl Run<'_> {
             (Opened::Part(channel, facts), Some(kept)) if facts.size == kept.size => {
                 (channel, facts, kept, true)
             }
+            (Opened::Changed, _) => {
+                return Err(Setback::Changed("it has changed on the server"));
+            }
             (Opened::Shorter | Opened::Part(..), _) => {
                 return Err(Setback::Changed("it has another size than it had"));
             }
@@ -75,7 +78,9 @@ impl Run<'_> {
         if let Some(got) = target.named(self.job, &facts, self.started).await? {
             return Ok(GetOutcome::Already(got));
         }
-        if !continues && resume == Resume::Continue && self.knows_better(target, &record) {
+        // Once: if a part was asked for in vain, it would be again.
+        let asks_next = gap.is_none() && resume == Resume::Continue;
+        if asks_next && self.knows_better(target, &record) {
             return Err(Setback::Continues);
         }
         self.transfer(target, channel, facts, record, continues)

@@ -32,8 +32,12 @@ enum Step {
     Change(Vec<u8>, &'static str),
     /// It gives all of it, whatever was asked.
     Whole,
+    /// The same, and it breaks off after so many octets.
+    CutWhole(usize),
     /// It gives no length and no validator.
     Bare,
+    /// It has something else from now on, and gives parts of that whatever `If-Range` says.
+    Careless(Vec<u8>, &'static str),
 }
 
 #[derive(Default)]
@@ -42,6 +46,8 @@ struct Site {
     tag: &'static str,
     steps: VecDeque<Step>,
     asked: Vec<String>,
+    /// What it does once there are no more steps.
+    always: Option<Step>,
 }
 
 static SITES: Mutex<BTreeMap<String, Site>> = Mutex::new(BTreeMap::new());
@@ -102,16 +108,18 @@ impl Site {
         let field = |name: &str| fields.iter().find_map(|f| f.strip_prefix(name));
         self.asked
             .push(field("Range: bytes=").unwrap_or("all").to_owned());
-        let step = self.steps.pop_front();
-        if let Some(Step::Change(content, tag)) = &step {
+        let step = self.steps.pop_front().or_else(|| self.always.clone());
+        if let Some(Step::Change(content, tag) | Step::Careless(content, tag)) = &step {
             (self.content, self.tag) = (content.clone(), tag);
         }
         if let Some(Step::Refuse) = step {
             return Err(Error::new(Op::Connect, Kind::Unreachable, "refused"));
         }
         let size = self.content.len();
-        let fresh = field("If-Range: ").is_some_and(|tag| tag == self.tag);
-        let range = field("Range: bytes=").filter(|_| fresh && !matches!(step, Some(Step::Whole)));
+        let is_careless = matches!(step, Some(Step::Careless(..)));
+        let fresh = is_careless || field("If-Range: ").is_some_and(|tag| tag == self.tag);
+        let is_whole = matches!(step, Some(Step::Whole | Step::CutWhole(_)));
+        let range = field("Range: bytes=").filter(|_| fresh && !is_whole);
         let (first, last) = match range.and_then(|range| range.split_once('-')) {
             Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap_or(size - 1)),
             None => (0, size.saturating_sub(1)),
@@ -133,7 +141,9 @@ impl Site {
         }
         let body = &self.content[first..size.min(last + 1)];
         let script = match step {
-            Some(Step::Cut(n)) => Script::new().gives(&body[..n]).ends(End::Truncated),
+            Some(Step::Cut(n) | Step::CutWhole(n)) => {
+                Script::new().gives(&body[..n]).ends(End::Truncated)
+            }
             Some(Step::Hang(n)) => Script::new()
                 .gives(&body[..n])
                 .waits(Duration::from_secs(999)),
@@ -171,6 +181,7 @@ impl Place {
             tag: "\"one\"",
             steps: steps.to_vec().into(),
             asked: Vec::new(),
+            always: None,
         };
         SITES.lock().unwrap().insert(name.to_owned(), site);
         let mut options = GetOptions::default();
@@ -342,6 +353,34 @@ async fn what_gives_no_parts_is_got_anew() {
     place.got().await;
     place.has(&data);
     assert_eq!(place.asked(), ["all"]);
+}
+
+/// A server that says that it gives parts and never does is asked so often as is allowed, with pauses.
+#[tokio::test]
+async fn parts_that_are_promised_and_never_come_are_given_up() {
+    let data = content(200_000);
+    let mut place = Place::new("promised", &data, &[Step::Cut(90_000)]);
+    let always = |step| SITES.lock().unwrap().get_mut("promised").unwrap().always = Some(step);
+    always(Step::CutWhole(80_000));
+    assert!(place.get().await.is_err());
+    let asked = place.asked();
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    always(Step::Whole);
+    place.got().await;
+    place.has(&data);
+}
+
+#[tokio::test]
+async fn parts_of_two_versions_are_never_mixed() {
+    let (old, new) = (content(9 << 20), vec![7; 9 << 20]);
+    for connections in [1, 4] {
+        let name = format!("careless-{connections}");
+        let careless = Step::Careless(new.clone(), "\"two\"");
+        let mut place = Place::new(&name, &old, &[Step::Cut(1_000_000), careless]);
+        place.options.connections = connections;
+        place.got().await;
+        place.has(&new);
+    }
 }
 
 #[tokio::test]
