@@ -1,6 +1,8 @@
 //! `http` and `https` with nginx and python3 as servers.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener};
 use std::path::Path;
 
 use wharf_tests::certs::Authority;
@@ -88,6 +90,24 @@ fn fields_methods_and_users_are_sent() {
         .stdout_is("")
         .stderr_has("HTTP/1.1 200 OK")
         .stderr_has("content-length: 6");
+}
+
+/// A server may answer before it has read everything, and close: what it says is heard all the same.
+#[test]
+fn an_answer_that_comes_before_the_end_of_the_question_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = format!("http://{}/x#method=PUT", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let _ = peer.read(&mut [0; 2000]).unwrap();
+        let answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large";
+        peer.write_all(answer.as_bytes()).unwrap();
+        peer.shutdown(Shutdown::Write).unwrap();
+        // Closed with what came unread, it resets the client.
+    });
+    let output = wharf(["-", &at]).stdin(vec![7; 16 << 20]).run();
+    output.code(13).stdout_is("too large").stderr_has("413");
+    server.join().unwrap();
 }
 
 #[test]

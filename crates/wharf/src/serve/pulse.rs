@@ -119,10 +119,40 @@ impl Pulse {
             return true;
         }
         let since = self.since.load(Ordering::Relaxed);
+        let is_answering = self.is_answering();
         match self.place.load(Ordering::Relaxed) {
-            HEAD => longer(since, patience.head),
             BODY => longer(since, patience.body),
-            _ => self.answers.load(Ordering::Relaxed) == 0 && longer(since, patience.idle),
+            // Nothing is read while a request is answered, so what is to come is not the peer's delay.
+            _ if is_answering => false,
+            HEAD => longer(since, patience.head),
+            _ => longer(since, patience.idle),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer may send the beginning of its next request while it takes the last answer slowly.
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_waits_for_its_turn_is_not_late() {
+        let second = Duration::from_secs(1);
+        let patience = Patience {
+            head: 10 * second,
+            body: 60 * second,
+            idle: 60 * second,
+            ..Patience::default()
+        };
+        let pulse = Pulse::new();
+        pulse.begins();
+        pulse.came(Place::Head);
+        tokio::time::advance(50 * second).await;
+        assert!(!pulse.is_late(&patience));
+        pulse.ends();
+        tokio::time::advance(9 * second).await;
+        assert!(!pulse.is_late(&patience));
+        tokio::time::advance(2 * second).await;
+        assert!(pulse.is_late(&patience));
     }
 }

@@ -147,7 +147,12 @@ impl Run<'_> {
                 let done = record.done.clone();
                 Place::File(Arc::new(Writer::start(part.file().clone(), done, sum)?))
             }
-            Target::Stream(stream) => Place::Stream(stream.begin(self, sum).await?),
+            Target::Stream(stream) => Place::Stream(tokio::select! {
+                biased;
+                // Opening a FIFO waits for its reader.
+                () = stopped(self.env) => return Err(Setback::Stopped),
+                begun = stream.begin(self, sum) => begun?,
+            }),
         };
         let before = record.done.octets();
         let pieces = Pieces::new(record.size, record.done.clone());
@@ -185,7 +190,12 @@ impl Run<'_> {
                     .await?)
             }
             Err(setback) => {
-                self.keep(target, record)?;
+                // On a full disk neither can be written, and the first one tells which it was.
+                if let Err(error) = self.keep(target, record)
+                    && !matches!(setback, Setback::Untaken(_))
+                {
+                    return Err(error.into());
+                }
                 if matches!(setback, Setback::Stopped) {
                     target.tell_what_is_kept(self);
                 }

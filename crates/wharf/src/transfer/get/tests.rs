@@ -359,7 +359,7 @@ async fn what_gives_no_parts_is_got_anew() {
 #[tokio::test]
 async fn parts_that_are_promised_and_never_come_are_given_up() {
     let data = content(200_000);
-    let mut place = Place::new("promised", &data, &[Step::Cut(90_000)]);
+    let place = Place::new("promised", &data, &[Step::Cut(90_000)]);
     let always = |step| SITES.lock().unwrap().get_mut("promised").unwrap().always = Some(step);
     always(Step::CutWhole(80_000));
     assert!(place.get().await.is_err());

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -22,11 +24,31 @@ thread_local! {
 pub(super) struct Carrier {
     stream: Box<dyn Stream>,
     trouble: Trouble,
+    /// The server takes no more of the request, which it may have answered already (RFC 9110, section
+    /// 9.3): what is written from here on goes nowhere, so that the engine still reads.
+    deaf: Arc<AtomicBool>,
 }
 
 impl Carrier {
-    pub(super) fn new(stream: Box<dyn Stream>, trouble: Trouble) -> Carrier {
-        Carrier { stream, trouble }
+    pub(super) fn new(stream: Box<dyn Stream>, trouble: Trouble, deaf: Arc<AtomicBool>) -> Carrier {
+        Carrier {
+            stream,
+            trouble,
+            deaf,
+        }
+    }
+
+    /// What became of writing `len` octets.
+    fn written(&self, len: usize, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match ready!(result) {
+            Err(error) if takes_no_more(&error) => {
+                self.deaf.store(true, Ordering::Relaxed);
+                // What is said of it if no response comes.
+                let _ = self.trouble.keep(error);
+                Poll::Ready(Ok(len))
+            }
+            other => self.kept(Poll::Ready(other)),
+        }
     }
 
     fn kept<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -66,6 +88,14 @@ impl Read for Carrier {
     }
 }
 
+/// Whether the other side has closed for writing; that it has nothing to say does not follow.
+fn takes_no_more(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
+}
+
 /// Whether an end is one: a body that only the connection's end ends would pass for complete.
 fn whole(end: &End) -> io::Result<()> {
     match end {
@@ -82,8 +112,11 @@ impl Write for Carrier {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if this.deaf.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(data.len()));
+        }
         let written = Pin::new(&mut this.stream).poll_write(cx, data);
-        this.kept(written)
+        this.written(data.len(), written)
     }
 
     fn poll_write_vectored(
@@ -92,8 +125,12 @@ impl Write for Carrier {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        let len = pieces.iter().map(|piece| piece.len()).sum();
+        if this.deaf.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(len));
+        }
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
-        this.kept(written)
+        this.written(len, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -102,12 +139,18 @@ impl Write for Carrier {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.deaf.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
         let flushed = Pin::new(&mut this.stream).poll_flush(cx);
-        this.kept(flushed)
+        this.written(0, flushed.map_ok(|()| 0)).map_ok(|_| ())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.deaf.load(Ordering::Relaxed) {
+            return Poll::Ready(Ok(()));
+        }
         let finished = this.stream.poll_finish(cx, &End::Fin);
         this.kept(finished)
     }

@@ -22,10 +22,11 @@ use tokio::task::JoinHandle;
 
 use self::carrier::Carrier;
 use self::request::Wish;
+use self::response::Below;
 use super::Version;
 use super::body::{self, Outgoing};
 use super::reader::Trouble;
-use crate::socket::channel::{Channel, Io, Stream};
+use crate::socket::channel::{Channel, Io};
 use crate::socket::env::Cx;
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::scheme::Parts;
@@ -72,14 +73,16 @@ impl Client {
         };
         let request = wish.request(two, secure, body)?;
         let trouble = Trouble::default();
-        let (responding, driver) = send(two, stream, request, trouble.clone()).await?;
+        let deaf = Arc::default();
+        let carrier = Carrier::new(stream, trouble.clone(), Arc::clone(&deaf));
+        let (responding, driver) = send(two, carrier, request, trouble.clone()).await?;
         let exchange = response::Exchange::new(
             wish.clone(),
             secure,
             responding,
             writer,
             driver,
-            trouble,
+            Below { trouble, deaf },
             cx,
         );
         exchange.open(lower.info).await
@@ -99,11 +102,10 @@ impl Wrap for Client {
 /// Starts the engine and gives it the request.
 async fn send(
     two: bool,
-    stream: Box<dyn Stream>,
+    carrier: Carrier,
     request: http::Request<Outgoing>,
     trouble: Trouble,
 ) -> Result<(Responding, Driver)> {
-    let carrier = Carrier::new(stream, trouble.clone());
     let failed = |error: hyper::Error| trouble.explain(Op::Handshake, &error);
     if two {
         let shaking = http2::Builder::new(Tasks)

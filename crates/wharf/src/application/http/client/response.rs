@@ -7,6 +7,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -35,6 +36,13 @@ enum State {
     Over,
 }
 
+/// What is known of the stream below.
+pub(super) struct Below {
+    pub(super) trouble: Trouble,
+    /// The server takes no more of the request.
+    pub(super) deaf: Arc<AtomicBool>,
+}
+
 /// One request and its response.
 pub(super) struct Exchange {
     wish: Arc<Wish>,
@@ -45,7 +53,7 @@ pub(super) struct Exchange {
     /// When the response must have begun.
     deadline: Option<Pin<Box<Sleep>>>,
     driver: Driver,
-    trouble: Trouble,
+    below: Below,
     /// Who is told of the response, and by what name we are known.
     log: Box<(Env, String)>,
 }
@@ -57,7 +65,7 @@ impl Exchange {
         responding: Responding,
         writer: Option<Writer>,
         driver: Driver,
-        trouble: Trouble,
+        below: Below,
         cx: Cx<'_>,
     ) -> Exchange {
         Exchange {
@@ -68,7 +76,7 @@ impl Exchange {
             writer,
             deadline: None,
             driver,
-            trouble,
+            below,
             log: Box::new((cx.env.clone(), cx.at.to_owned())),
         }
     }
@@ -128,7 +136,7 @@ impl Exchange {
         if let Some(elsewhere) = self.wish.redirect(self.secure, &head)? {
             return Err(elsewhere);
         }
-        let reader = Reader::new(body, self.trouble.clone());
+        let reader = Reader::new(body, self.below.trouble.clone());
         self.status = Some(head.status);
         let coding = head.headers.get(CONTENT_ENCODING).map(facts::text);
         let is_empty = self.wish.method == Method::HEAD || size(&head) == Some(0);
@@ -207,8 +215,9 @@ impl AsyncWrite for Exchange {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &self.writer {
-            Some(writer) => writer.poll_write(cx, data),
-            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            // Its response may say why, and is read.
+            Some(writer) if !self.below.deaf.load(Ordering::Relaxed) => writer.poll_write(cx, data),
+            _ => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
         }
     }
 
