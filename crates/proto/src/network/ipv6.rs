@@ -174,6 +174,11 @@ impl<'a> View<'a> {
             .is_some_and(|fragment| fragment.more || fragment.offset > 0)
     }
 
+    /// The octets of its header, extension headers included.
+    pub const fn header_len(&self) -> usize {
+        self.upper
+    }
+
     /// What it carries behind its extension headers, as far as it is there.
     pub fn payload(&self) -> &'a [u8] {
         self.octets.get(self.upper..).unwrap_or_default()

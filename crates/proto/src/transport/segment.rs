@@ -12,6 +12,7 @@ mod tests;
 use core::ops::Range;
 
 use crate::checksum::Sum;
+use crate::network::ipv6;
 
 /// What a packet is to be parted into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,14 +138,11 @@ impl<'a> Segments<'a> {
         size: usize,
     ) -> Result<Segments<'a>, Error> {
         let ip = packet.get(network..).ok_or(Error::Short)?;
-        let (version, least) = match ip.first().ok_or(Error::Short)? >> 4 {
-            4 => (Version::V4, 20),
-            6 => (Version::V6, 40),
+        let version = match ip.first().ok_or(Error::Short)? >> 4 {
+            4 => Version::V4,
+            6 => Version::V6,
             _ => return Err(Error::Wrong),
         };
-        if transport < network + least {
-            return Err(Error::Wrong);
-        }
         let upper = packet.get(transport..).ok_or(Error::Short)?;
         let header_len = match into {
             Into::Tcp => usize::from(upper.get(TCP_OFFSET).ok_or(Error::Short)? >> 4) * 4,
@@ -154,12 +152,22 @@ impl<'a> Segments<'a> {
             Into::Tcp => TCP,
             Into::Udp => UDP,
         };
-        let is_v4 = version == Version::V4;
-        if is_v4 {
-            let len = usize::from(ip.first().ok_or(Error::Short)? & 0xf) * 4;
-            if ip.get(V4_PROTOCOL) != Some(&protocol) || network + len != transport {
-                return Err(Error::Wrong);
+        // What lies within a tunnel has a length and checksums of its outer headers besides.
+        let carried = match version {
+            Version::V4 => {
+                let len = usize::from(ip.first().ok_or(Error::Short)? & 0xf) * 4;
+                (ip.get(V4_PROTOCOL).copied().ok_or(Error::Short)?, len)
             }
+            Version::V6 => {
+                let view = ipv6::View::parse_cut(ip).map_err(|_| Error::Wrong)?;
+                if view.fragment().is_some() {
+                    return Err(Error::Wrong);
+                }
+                (view.protocol().0, view.header_len())
+            }
+        };
+        if carried != (protocol, transport.saturating_sub(network)) || carried.1 < 20 {
+            return Err(Error::Wrong);
         }
         if header_len < if into == Into::Tcp { 20 } else { 8 } {
             return Err(Error::Wrong);

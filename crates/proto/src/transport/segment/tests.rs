@@ -118,6 +118,18 @@ fn datagrams_have_a_length_and_a_checksum_each() {
     }
 }
 
+/// A tunnel's inner packet behind an outer header that does not carry it directly.
+#[test]
+fn what_lies_in_a_tunnel_is_refused() {
+    let (mut frame, transport) = packet(6, Into::Tcp, &[7; 3000]);
+    let parted = |frame: &[u8]| Segments::new(frame, NETWORK, transport, Into::Tcp, 1000).err();
+    assert_eq!(parted(&frame), None);
+    for outer in [4, 41, 47, UDP] {
+        frame[NETWORK + 6] = outer;
+        assert_eq!(parted(&frame), Some(Error::Wrong), "{outer}");
+    }
+}
+
 #[test]
 fn what_is_not_longer_than_a_segment_is_one() {
     for len in [0, 1, 1000] {
