@@ -7,10 +7,12 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::io::{IsTerminal, Write as _};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use tokio::sync::oneshot;
 use wharf::link::switch::{Reason, Switch};
 use wharf::relay::many::{Looker, View};
 use wharf::socket::env::{Stage, Stopper};
@@ -65,17 +67,19 @@ impl Show {
         });
         let mut ticks = tokio::time::interval(interval);
         let mut before: Option<(Picture, Instant)> = None;
+        let mut lines = match &bar {
+            Some(_) => None,
+            None => Lines::start().ok(),
+        };
         loop {
             ticks.tick().await;
             let Some(picture) = self.looker.look(|view| Picture::of(&view)).await else {
                 break;
             };
             let Some(bar) = &bar else {
-                let mut stdout = std::io::stdout().lock();
-                if stdout
-                    .write_all(&picture.json())
-                    .and_then(|()| stdout.flush())
-                    .is_err()
+                if !lines
+                    .as_mut()
+                    .is_some_and(|lines| lines.write(picture.json()))
                 {
                     stopper.advance(Stage::Draining);
                     break;
@@ -90,6 +94,56 @@ impl Show {
         if let Some(bar) = bar {
             bar.finish();
         }
+        if let Some(lines) = lines {
+            lines.finish().await;
+        }
+    }
+}
+
+/// Standard output, written by a thread of its own: a reader that stops reading holds up no frame.
+/// Pictures that find it busy are left out.
+struct Lines {
+    pictures: SyncSender<Vec<u8>>,
+    over: oneshot::Receiver<()>,
+}
+
+impl Lines {
+    /// How long the last line may take to be read.
+    const PATIENCE: Duration = Duration::from_secs(1);
+
+    fn start() -> std::io::Result<Lines> {
+        let (pictures, written) = sync_channel::<Vec<u8>>(1);
+        let (done, over) = oneshot::channel();
+        let write = move || {
+            let mut stdout = std::io::stdout().lock();
+            for picture in written {
+                if stdout
+                    .write_all(&picture)
+                    .and_then(|()| stdout.flush())
+                    .is_err()
+                {
+                    break;
+                }
+            }
+            let _ = done.send(());
+        };
+        std::thread::Builder::new()
+            .name("show".into())
+            .spawn(write)?;
+        Ok(Lines { pictures, over })
+    }
+
+    /// Gives a picture to be written; `false` if nobody reads any more.
+    fn write(&mut self, picture: Vec<u8>) -> bool {
+        !matches!(
+            self.pictures.try_send(picture),
+            Err(TrySendError::Disconnected(_))
+        )
+    }
+
+    async fn finish(self) {
+        drop(self.pictures);
+        let _ = tokio::time::timeout(Lines::PATIENCE, self.over).await;
     }
 }
 
