@@ -50,7 +50,9 @@ fn typed_in(text: &str) -> Vec<String> {
             .iter()
             .find_map(|layer| layer.scheme.spec(&given.name));
         match (spec.map(|spec| spec.kind), &given.value) {
-            (Some(kind), Some(_)) if kind.is_secret() => secrets.extend(value(text, given.offset)),
+            (Some(kind), Some(said)) if kind.hides(said.text()) => {
+                secrets.extend(value(text, given.offset));
+            }
             (Some(OptionKind::Address), Some(GivenValue::Bracketed(inner))) => {
                 secrets.extend(typed_in(inner));
             }
@@ -92,6 +94,14 @@ mod tests {
     fn the_value_of_an_option_is_found_by_its_place() {
         let text = "x://h#a=1,key=[s,t],b";
         assert_eq!(value(text, 10).as_deref(), Some("[s,t]"));
+    }
+
+    #[test]
+    fn header_fields_are_secrets_unless_they_are_known() {
+        assert_eq!(typed_in("http://h#header=[Accept: a/b]"), [""; 0]);
+        assert_eq!(typed_in("http://h#header=Content-Type: a/b"), [""; 0]);
+        let cookie = "http://h#header=[Accept: a/b,Cookie: c]";
+        assert_eq!(typed_in(cookie), ["[Accept: a/b,Cookie: c]"]);
     }
 
     #[test]

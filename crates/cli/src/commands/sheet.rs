@@ -78,7 +78,7 @@ fn value(spec: &OptionSpec) -> Option<String> {
         OptionKind::Duration => "5s".to_owned(),
         OptionKind::Size => "64KiB".to_owned(),
         OptionKind::Count => "3".to_owned(),
-        OptionKind::List | OptionKind::SecretList => "[A,B]".to_owned(),
+        OptionKind::List | OptionKind::Fields(_) => "[A,B]".to_owned(),
         OptionKind::Mode => "660".to_owned(),
         OptionKind::Bind => "127.0.0.1".to_owned(),
         OptionKind::Address => "[netns://NAME]".to_owned(),

@@ -5,6 +5,7 @@
 //! (`stack/assign.rs`), units (`units.rs`).
 
 use super::scheme::Roles;
+use super::units::split_top;
 use std::fmt;
 
 /// One option of a scheme.
@@ -52,8 +53,8 @@ pub enum OptionKind {
     Choice(&'static [&'static str]),
     /// `[a,b,c]`, or a single one without brackets; giving the option again adds to it.
     List,
-    /// The same, never shown.
-    SecretList,
+    /// Header fields, `[NAME: VALUE,…]`; shown only if all of them bear one of these names.
+    Fields(&'static [&'static str]),
     /// Permission bits in octal: `660`.
     Mode,
     /// `ADDRESS`, `ADDRESS:PORT` or `:PORT`.
@@ -63,9 +64,24 @@ pub enum OptionKind {
 }
 
 impl OptionKind {
-    /// Whether values are masked wherever they are shown.
+    /// Whether there are values that are masked wherever they are shown.
     pub const fn is_secret(self) -> bool {
-        matches!(self, OptionKind::Secret | OptionKind::SecretList)
+        matches!(self, OptionKind::Secret | OptionKind::Fields(_))
+    }
+
+    /// Whether `value` (as typed, without brackets) is masked wherever it is shown.
+    pub fn hides(self, value: &str) -> bool {
+        let is_known = |field: &str, known: &[&str]| {
+            let name = field.split(':').next().unwrap_or_default().trim();
+            known.iter().any(|known| known.eq_ignore_ascii_case(name))
+        };
+        match self {
+            OptionKind::Secret => true,
+            OptionKind::Fields(known) => split_top(value, ',')
+                .into_iter()
+                .any(|field| !is_known(field, known)),
+            _ => false,
+        }
     }
 
     /// What stands for a value in help.
@@ -80,7 +96,7 @@ impl OptionKind {
             OptionKind::Integer { .. } => "N".into(),
             OptionKind::Count => "N|forever".into(),
             OptionKind::Choice(words) => words.join("|"),
-            OptionKind::List | OptionKind::SecretList => "[A,B]".into(),
+            OptionKind::List | OptionKind::Fields(_) => "[A,B]".into(),
             OptionKind::Mode => "OCTAL".into(),
             OptionKind::Bind => "ADDR[:PORT]".into(),
             OptionKind::Address => "[ADDRESS]".into(),

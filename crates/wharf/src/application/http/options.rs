@@ -8,10 +8,28 @@ use crate::socket::error::{Error, Result};
 use crate::socket::options::{OptionKind, OptionSpec};
 use crate::socket::settings::Settings;
 
-/// Everything that `http` takes.
 /// How many redirects have led to an address: whoever follows one counts.
 pub(super) const FOLLOWED: &str = "redirects-followed";
 
+/// Header fields that may be shown, and said to another host: they are about what is wanted, not about
+/// us. Of a field that does not stand here (`Cookie`, `X-Api-Key`) nobody knows whether it is a secret.
+pub(super) const HARMLESS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-language",
+    "content-type",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "pragma",
+    "range",
+    "user-agent",
+];
+
+/// Everything that `http` takes.
 pub(super) const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "method",
@@ -28,8 +46,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     .client(),
     OptionSpec::new(
         "header",
-        // A cookie and a token are header fields.
-        OptionKind::SecretList,
+        OptionKind::Fields(HARMLESS),
         "a header field of the request, or of each response: header=[Accept: text/html]; may be given again",
     )
     .example("[Accept: text/html]"),

@@ -143,7 +143,9 @@ impl Address {
             if let Some(value) = &option.value {
                 f.write_char('=')?;
                 match (secrets, self.kind_of(option)) {
-                    (Secrets::Masked, Some(kind)) if kind.is_secret() => f.write_str(MASK)?,
+                    (Secrets::Masked, Some(kind)) if kind.hides(value.text()) => {
+                        f.write_str(MASK)?
+                    }
                     (Secrets::Masked, Some(OptionKind::Address)) => {
                         self.write_masked_address(f, value.text())?;
                     }

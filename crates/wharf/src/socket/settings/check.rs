@@ -89,7 +89,7 @@ pub(in crate::socket) fn check(
             }
             Value::Text(text.to_owned())
         }
-        OptionKind::List | OptionKind::SecretList => Value::List(match given {
+        OptionKind::List | OptionKind::Fields(_) => Value::List(match given {
             GivenValue::Plain(one) => vec![one.clone()],
             GivenValue::Bracketed(none) if none.trim().is_empty() => Vec::new(),
             GivenValue::Bracketed(many) => {

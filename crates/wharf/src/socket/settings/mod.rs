@@ -78,7 +78,6 @@ impl fmt::Display for Setting {
             Value::Text(text) => f.write_str(text),
             Value::Address(address) => write!(f, "[{address}]"),
             Value::Secret(_) => f.write_str("***"),
-            _ if self.spec.kind.is_secret() => f.write_str("***"),
             Value::Duration(time) => f.write_str(&units::format_duration(*time)),
             Value::Size(octets) => f.write_str(&units::format_size_exactly(*octets)),
             Value::Integer(FOREVER) if self.spec.kind == OptionKind::Count => {
@@ -86,7 +85,10 @@ impl fmt::Display for Setting {
             }
             Value::Integer(mode) if self.spec.kind == OptionKind::Mode => write!(f, "{mode:o}"),
             Value::Integer(number) => number.fmt(f),
-            Value::List(list) => write!(f, "[{}]", list.join(",")),
+            Value::List(list) => match list.join(",") {
+                secret if self.spec.kind.hides(&secret) => f.write_str("***"),
+                shown => write!(f, "[{shown}]"),
+            },
         }
     }
 }

@@ -288,6 +288,6 @@ fn list_before(address: &Address, given: &Given) -> Option<String> {
     let (Some(GivenValue::Plain(first)), None) = (&before.value, &given.value) else {
         return None;
     };
-    let is_list = matches!(spec.kind, OptionKind::List | OptionKind::SecretList);
+    let is_list = matches!(spec.kind, OptionKind::List | OptionKind::Fields(_));
     is_list.then(|| format!("{}=[{first},{}]", before.name, given.name))
 }

@@ -4,34 +4,16 @@
 //! opens endpoints can follow it. To another host, port or scheme goes nothing that says who we are,
 //! and nothing that was said about the first host alone.
 
-use http::header::{self, HeaderName, LOCATION};
+use http::header::LOCATION;
 use http::{Method, StatusCode, response};
 use wharf_proto::application::http::reference::{self, Target};
 
 use super::request::Wish;
 use crate::application::http::facts;
-use crate::application::http::options::FOLLOWED;
+use crate::application::http::options::{FOLLOWED, HARMLESS};
 use crate::socket::address::{Address, Authority};
 use crate::socket::error::{Error, Kind, Op, Result};
 use crate::socket::options::{Given, GivenValue};
-
-/// Header fields that may be said to another host: they are about what is wanted, not about us. Of a
-/// field that stands nowhere else (`X-Api-Key`) nobody knows whether it is a secret.
-const HARMLESS: [HeaderName; 13] = [
-    header::ACCEPT,
-    header::ACCEPT_ENCODING,
-    header::ACCEPT_LANGUAGE,
-    header::CACHE_CONTROL,
-    header::CONTENT_LANGUAGE,
-    header::CONTENT_TYPE,
-    header::IF_MODIFIED_SINCE,
-    header::IF_NONE_MATCH,
-    header::IF_RANGE,
-    header::IF_UNMODIFIED_SINCE,
-    header::PRAGMA,
-    header::RANGE,
-    header::USER_AGENT,
-];
 
 /// Options that say who we are, or are about one host: of `http` and of the layers below.
 const OF_ONE_HOST: [&str; 6] = ["bearer", "sni", "name", "pin", "cert", "key"];
@@ -149,7 +131,7 @@ impl Wish {
             .cloned()
             .collect();
         for (name, value) in &self.headers {
-            if is_same || HARMLESS.contains(name) {
+            if is_same || HARMLESS.contains(&name.as_str()) {
                 options.push(option("header", format!("{name}: {}", facts::text(value))));
             }
         }

@@ -42,7 +42,7 @@ fn value(kind: OptionKind) -> BoxedStrategy<String> {
         OptionKind::Mode => "=6[0-7]0".boxed(),
         OptionKind::Bind => "=(:80|192\\.0\\.2\\.1|\\[::1\\]:80)".boxed(),
         OptionKind::Address => "=\\[netns://[a-z]{1,3}\\]".boxed(),
-        OptionKind::List | OptionKind::SecretList => prop_oneof![
+        OptionKind::List | OptionKind::Fields(_) => prop_oneof![
             "=[a-z:,%/ ]{0,8}".prop_map(|list| list.replace(',', "%2C")),
             "=\\[[a-z:,#%/ ]{0,8}\\]",
         ]
