@@ -7,8 +7,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::io::Errno;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use wharf_sys::readiness::{self, Watched};
 
 use crate::link::device::Device;
@@ -21,6 +23,10 @@ use crate::socket::packets::{Batch, Facts, Got};
 /// No packet is longer: 64 KiB that IP has at most, and a header of Ethernet.
 const LONGEST: usize = 65_536 + 64;
 
+/// How often a silent device is looked for. The kernel wakes who waits for a device that is removed just
+/// before it takes it away (`tun_detach_all`): who is quick finds nothing changed, and is not woken again.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// So many packets are read before others of the thread get their turn.
 const MOST: usize = 64;
 
@@ -29,6 +35,7 @@ pub(super) struct Port {
     /// Watches for space while somebody waits for it.
     space: Option<Watched<OwnedFd>>,
     device: Device,
+    looks: Interval,
     /// What the kernel refused, and why it did last.
     dropped: u64,
     refusal: &'static str,
@@ -38,10 +45,13 @@ pub(super) struct Port {
 
 impl Port {
     pub(super) fn new(fd: Watched<OwnedFd>, device: Device, cx: Cx<'_>) -> Port {
+        let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Port {
             fd,
             space: None,
             device,
+            looks,
             dropped: 0,
             refusal: "",
             env: cx.env.clone(),
@@ -66,6 +76,20 @@ impl Port {
                 return (taken, Errno::INTR.into());
             }
         }
+    }
+
+    /// Ready when the device may be gone, and reading tells.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // It is not watched for space, so that this is how a removed device shows.
+        if let Poll::Ready(found) = self.fd.poll_write_ready(cx) {
+            return Poll::Ready(found.map(drop));
+        }
+        while self.looks.poll_tick(cx).is_ready() {
+            if self.device.link().is_none() {
+                return Poll::Ready(Err(self.device.gone(Op::Recv).into()));
+            }
+        }
+        Poll::Pending
     }
 
     /// Counts a packet that the kernel did not take.
@@ -103,9 +127,8 @@ impl Packets for Port {
         loop {
             let mut guard = match self.fd.poll_read_ready(cx) {
                 Poll::Ready(guard) => Some(guard?),
-                // It is not watched for space, so that this is how a removed device shows.
                 Poll::Pending => {
-                    drop(ready!(self.fd.poll_write_ready(cx))?);
+                    ready!(self.poll_gone(cx))?;
                     None
                 }
             };
