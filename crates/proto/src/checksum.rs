@@ -1,7 +1,8 @@
-//! The checksum of the Internet: the one's complement of the one's complement sum of 16-bit words.
+//! The checksum of the Internet: the one's complement of the one's complement sum of 16-bit words; and
+//! the CRC that SCTP has in its stead.
 //!
 //! Sources: RFC 1071 (computing it, in parts and in any byte order), RFC 1624 (changing a field of
-//! what has one), RFC 9293 section 3.1 and RFC 8200 section 8.1 (pseudo headers).
+//! what has one), RFC 9293 section 3.1 and RFC 8200 section 8.1 (pseudo headers), RFC 9260 appendix A (CRC32c).
 //! Not here: the CRC of Ethernet, which adapters see to.
 
 use alloc::vec::Vec;
@@ -94,6 +95,37 @@ pub const fn updated(checksum: u16, old: u16, new: u16) -> u16 {
     let sum = (sum & 0xffff) + (sum >> 16);
     !(sum as u16)
 }
+
+/// The CRC32c of `octets`; SCTP sends its low octet first (RFC 9260, appendix A).
+///
+/// ```
+/// assert_eq!(wharf_proto::checksum::crc32c(b"123456789"), 0xe306_9283);
+/// ```
+pub fn crc32c(octets: &[u8]) -> u32 {
+    !octets.iter().fold(!0, |crc: u32, octet| {
+        let at = (crc as u8 ^ octet) as usize;
+        CRC32C.get(at).copied().unwrap_or_default() ^ (crc >> 8)
+    })
+}
+
+/// What each octet comes to in a CRC32c.
+const CRC32C: [u32; 256] = {
+    // 0x1edc6f41, its bits from the other end.
+    const POLYNOMIAL: u32 = 0x82f6_3b78;
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < table.len() {
+        let mut crc = at as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+            bit += 1;
+        }
+        table[at] = crc;
+        at += 1;
+    }
+    table
+};
 
 /// The sum of the words of `octets` as they lie in memory, one that is cut short padded with zero.
 ///
@@ -191,6 +223,15 @@ mod tests {
             of(&alloc::vec![0xff; (1 << 20) + 1]),
             plain(&alloc::vec![0xff; (1 << 20) + 1])
         );
+    }
+
+    /// RFC 3720, appendix B.4: the CRC of iSCSI is the same.
+    #[test]
+    fn the_examples_of_a_crc() {
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
+        let counting: Vec<u8> = (0..32).collect();
+        assert_eq!(crc32c(&counting), 0x46dd_794e);
     }
 
     proptest! {

@@ -56,6 +56,9 @@ pub enum Error {
 /// The kernel's `skb_checksum_help`.
 pub fn finish_checksum(packet: &mut [u8], start: usize, offset: usize) -> Result<(), Error> {
     let covered = packet.get_mut(start..).ok_or(Error::Short)?;
+    if offset == SCTP_CHECKSUM {
+        return finish_crc(covered);
+    }
     let sum = {
         let mut sum = Sum::new();
         sum.add(covered);
@@ -68,6 +71,21 @@ pub fn finish_checksum(packet: &mut [u8], start: usize, offset: usize) -> Result
     // With the sum of the pseudo header in the field itself, it is a part of what is summed. Zero
     // means to UDP that there is none, and its other spelling means the same to all.
     *field = not_zero(sum).to_be_bytes();
+    Ok(())
+}
+
+/// Where SCTP has its checksum; TCP and UDP have theirs elsewhere.
+const SCTP_CHECKSUM: usize = 8;
+
+/// Finishes the checksum of SCTP: a CRC32c over everything, with its own field zero, the low octet first
+/// (RFC 9260 appendix A).
+fn finish_crc(packet: &mut [u8]) -> Result<(), Error> {
+    let field = packet.get_mut(SCTP_CHECKSUM..).ok_or(Error::Short)?;
+    *field.first_chunk_mut().ok_or(Error::Short)? = [0u8; 4];
+    let crc = crate::checksum::crc32c(packet).to_le_bytes();
+    if let Some(field) = packet.get_mut(SCTP_CHECKSUM..SCTP_CHECKSUM + 4) {
+        field.copy_from_slice(&crc);
+    }
     Ok(())
 }
 

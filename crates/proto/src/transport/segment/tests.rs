@@ -172,6 +172,16 @@ fn zero_is_not_written() {
     assert_eq!(octets, [0xff, 0xfe, 0xff, 0xff]);
 }
 
+/// SCTP has a CRC over everything, whatever stood in its place before (RFC 3720, appendix B.4: 32 zeros).
+#[test]
+fn sctp_gets_its_crc() {
+    let mut packet = [0; 34];
+    packet[10..14].fill(0x55);
+    finish_checksum(&mut packet, 2, 8).unwrap();
+    assert_eq!(packet[10..14], [0xaa, 0x36, 0x91, 0x8a]);
+    assert_eq!(finish_checksum(&mut [0; 11], 0, 8), Err(Error::Short));
+}
+
 #[test]
 fn who_lies_about_a_packet_is_told_so() {
     let (frame, transport) = packet(4, Into::Tcp, &[0; 100]);
