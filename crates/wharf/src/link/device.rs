@@ -63,6 +63,11 @@ impl Device {
         self.undo.push(what);
     }
 
+    /// Leaves it as it is now.
+    pub(super) fn keep(&mut self) {
+        self.undo.clear();
+    }
+
     /// What the kernel tells of it now; `None` if it is gone.
     pub(super) fn link(&self) -> Option<Link> {
         self.routing.link_at(self.index).ok()

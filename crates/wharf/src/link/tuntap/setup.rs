@@ -76,14 +76,14 @@ pub(super) fn open(wanted: &Wanted) -> Result<Made> {
     let mut setup = Setup {
         wanted,
         link: &link,
-        puts_back: !is_new && !wanted.persist,
+        puts_back: !is_new,
         device: Device::new(routing, &link, header_len),
     };
     setup.change()?;
     setup.address()?;
     setup.bring_up()?;
     setup.route()?;
-    let device = setup.device;
+    let mut device = setup.device;
     if let Some(owner) = &wanted.owner {
         let uid = account::user_id(owner).map_err(|error| {
             Error::io_while(Op::Open, format!("user {owner}"), error).of_kind(ErrorKind::Local)
@@ -92,6 +92,7 @@ pub(super) fn open(wanted: &Wanted) -> Result<Made> {
     }
     if wanted.persist {
         tuntap::set_persistent(&fd, true).map_err(|error| refused("leaving it there", error))?;
+        device.keep();
     }
     let link = device.link().ok_or_else(|| device.gone(Op::Open))?;
     device.note(&link);
@@ -243,14 +244,14 @@ impl Setup<'_> {
     fn address(&mut self) -> Result<()> {
         let has = interface::addresses(&self.link.name).unwrap_or_default();
         for address in &self.wanted.addresses {
-            // Who may not add it may still find it there.
-            if has.contains(&address.ip) {
-                continue;
-            }
             let index = self.device.index();
             match self.device.routing().add_address(index, *address) {
                 Ok(()) => self.noting(Undo::Address(*address)),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                // Who may not add it may still find it there.
+                Err(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied
+                        && has.contains(&address.ip) => {}
                 Err(error) => {
                     return Err(refused(&format!("giving it {}", address.ip), error));
                 }
