@@ -58,12 +58,13 @@ impl Port {
         })
     }
 
-    /// Takes frames from the ring, up to a full batch; returns how many it has added.
-    fn recv(&mut self, batch: &mut Batch) -> usize {
+    /// Takes frames from the ring, up to a full batch; returns how many it has taken, and how many it has
+    /// added for them.
+    fn recv(&mut self, batch: &mut Batch) -> (usize, usize) {
         let (mut added, mut lost) = (0, 0);
         let most = Batch::MAX_PACKETS.saturating_sub(batch.len()).max(1);
         let scratch = &mut self.scratch;
-        self.ring.recv(self.fd.get_ref(), most, |arrived| {
+        let taken = self.ring.recv(self.fd.get_ref(), most, |arrived| {
             match finish(&arrived, batch, scratch) {
                 Finished::Frames(frames) => added += frames,
                 Finished::Lost => lost += 1,
@@ -74,8 +75,16 @@ impl Port {
                 Wish::More
             }
         });
+        if lost > 0 && self.lost == 0 {
+            let text =
+                "a frame cannot be parted, and is lost: it was joined inside of a tunnel, or cut";
+            let hint =
+                "ethtool -K DEVICE gso off, at the tunnel that sends it, has them parted there";
+            self.env
+                .say(Level::Warn, &self.at, format!("{text}\n  try: {hint}"));
+        }
         self.lost += lost;
-        added
+        (taken, added)
     }
 
     /// What the kernel has to say of the device, if it ends this channel.
@@ -125,9 +134,13 @@ impl Packets for Port {
     fn poll_recv(&mut self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<Got>> {
         loop {
             // What is there is taken without asking the event loop.
-            let added = self.recv(batch);
+            let (taken, added) = self.recv(batch);
             if added > 0 {
                 return Poll::Ready(Ok(Got::Packets(added)));
+            }
+            // All of them were lost: there may be more, of which nobody tells again.
+            if taken > 0 {
+                continue;
             }
             ready!(self.fd.poll_read_ready(cx))?.clear_ready();
             self.trouble()?;
@@ -194,11 +207,14 @@ impl Drop for Port {
         let overrun = self.overrun();
         if overrun > 0 {
             say(format!(
-                "{overrun} frames found the ring full: ring= is its size"
+                "{overrun} frames were lost: they came faster than they were read; a larger ring= keeps more"
             ));
         }
         if self.lost > 0 {
-            say(format!("{} frames could not be finished", self.lost));
+            say(format!(
+                "{} frames could not be parted, and were lost",
+                self.lost
+            ));
         }
     }
 }

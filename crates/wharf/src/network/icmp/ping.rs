@@ -185,6 +185,10 @@ async fn echoes(
         while let Some(number) = run.machine.poll_ask(run.clock.now()) {
             run.machine.handle_asked(number, run.clock.now());
             if let Err(error) = asker.ask(fd.get_ref(), number.sequence(), &payload) {
+                // The queue of the device is full: it is lost there as it would be further on.
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    continue;
+                }
                 hear_refusals(&fd, &asker, &mut run);
                 let reason = error.to_string().to_lowercase();
                 if run.machine.handle_refusal(number.sequence()).is_some() {
