@@ -44,7 +44,7 @@ impl Machines {
         let mut serving = server(&line).inside(&self.there).spawn();
         let ca = self.authority.certificate().display();
         let to = format!("{}#ca={ca}", serving.listening());
-        let places: Vec<_> = [("192.0.2.7:9000", to.as_str())]
+        let places: Vec<_> = [("192.0.2.7:9000#ca=ca.pem", to.as_str())]
             .into_iter()
             .chain(places.iter().copied())
             .collect();

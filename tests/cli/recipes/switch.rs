@@ -32,7 +32,7 @@ fn a_switch_for_namespaces_and_machines() {
         authority.certificate().display()
     );
     let netns = format!("/24,netns={}", machine.name());
-    let line = placed(&here, &[("/24", &netns), ("192.0.2.7:9000", &to)]);
+    let line = placed(&here, &[("/24", &netns), ("192.0.2.7:9000#ca=ca.pem", &to)]);
     let client = shell(&format!("exec {line}")).spawn();
     client.stderr_line("made the device");
     for _ in 0..3 {
