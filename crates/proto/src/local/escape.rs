@@ -106,10 +106,14 @@ impl Encoder {
     }
 }
 
-/// Whether a terminal may act on `character` instead of showing it: C0, DEL, C1, and the
+/// Whether what shows `character` may act on it instead: C0, DEL, C1, ends of lines and paragraphs, and the
 /// characters that change the direction of the text around them (Unicode UAX #9, section 2).
-fn is_obeyed(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+pub fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// Whether `octets` are the beginning of a character.

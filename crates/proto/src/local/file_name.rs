@@ -7,6 +7,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::escape::is_obeyed;
+
 /// The longest name, in octets: most file systems take 255, and whoever keeps files beside it adds to
 /// the name.
 pub const MAX_LEN: usize = 200;
@@ -32,7 +34,7 @@ pub fn harmless(name: &[u8], chooser: Chooser) -> Option<Vec<u8>> {
     let last = name.rsplit(is_separator).next().unwrap_or_default();
     let mut kept = Vec::with_capacity(last.len());
     for chunk in last.utf8_chunks() {
-        let text: String = chunk.valid().chars().filter(|c| !is_harmful(*c)).collect();
+        let text: String = chunk.valid().chars().filter(|c| !is_obeyed(*c)).collect();
         kept.extend_from_slice(text.as_bytes());
         // Names of other encodings are names, too.
         kept.extend(chunk.invalid().iter().filter(|octet| **octet >= 0xa0));
@@ -46,12 +48,6 @@ pub fn harmless(name: &[u8], chooser: Chooser) -> Option<Vec<u8>> {
     let name = shortened(name).trim_ascii().to_vec();
     let means_a_folder = matches!(name.as_slice(), b"" | b"." | b"..");
     (!means_a_folder).then_some(name)
-}
-
-/// Control characters, and characters that make text read in another order than it is written.
-fn is_harmful(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}')
 }
 
 /// At most [`MAX_LEN`] octets, cut where a character begins; the extension stays.

@@ -109,8 +109,3 @@ impl Drop for Device {
         }
     }
 }
-
-/// A hardware address as it is written: `02:00:5e:00:53:01`.
-pub(super) fn mac_text(mac: [u8; 6]) -> String {
-    mac.map(|octet| format!("{octet:02x}")).join(":")
-}

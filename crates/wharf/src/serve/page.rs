@@ -9,6 +9,7 @@ use std::fmt::{self, Write};
 
 use aws_lc_rs::rand;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use wharf_proto::local::escape::is_obeyed;
 
 use super::Site;
 use super::listing::{Key, Order, Query};
@@ -249,8 +250,7 @@ fn text(name: &[u8]) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
-            control if control.is_control() => out.push('\u{fffd}'),
+            obeyed if is_obeyed(obeyed) => out.push('\u{fffd}'),
             other => out.push(other),
         }
     }

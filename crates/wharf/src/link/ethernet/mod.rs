@@ -15,11 +15,12 @@ use std::io;
 use futures_util::future::BoxFuture;
 use rustix::io::Errno;
 use socket2::Socket;
+use wharf_proto::link::ethernet::MacAddress;
 use wharf_sys::netdev::{Link, Routing};
 use wharf_sys::packet::{self, Ring};
 
 use self::port::Port;
-use super::device::{Device, mac_text};
+use super::device::Device;
 use crate::socket::address::Host;
 use crate::socket::channel::{Channel, Kind as ChannelKind, Profile, Unit};
 use crate::socket::env::Cx;
@@ -210,7 +211,11 @@ impl Endpoint {
             ("index", made.link.index.to_string()),
             ("mtu", made.link.mtu.to_string()),
         ];
-        facts.extend(made.link.mac.map(|mac| ("mac", mac_text(mac))));
+        facts.extend(
+            made.link
+                .mac
+                .map(|mac| ("mac", MacAddress(mac).to_string())),
+        );
         let info = Info {
             local: Some(SocketName::Text(made.link.name)),
             facts,

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use wharf_proto::link::ethernet::MacAddress;
 use wharf_sys::netdev::{Address, Route};
 use wharf_sys::tuntap::Kind;
 
@@ -210,22 +211,12 @@ fn network(text: &str) -> Option<IpNet> {
 
 /// `02:00:5e:00:53:01`.
 fn mac(text: &str) -> Result<[u8; 6]> {
-    let wrong =
-        || Error::usage(format!("{text} is no hardware address")).hint("mac=02:00:5e:00:53:01");
-    let mut mac = [0; 6];
-    let mut pieces = text.split([':', '-']);
-    for octet in &mut mac {
-        let piece = pieces.next().filter(|piece| piece.len() == 2);
-        let piece = piece.ok_or_else(wrong)?;
-        *octet = u8::from_str_radix(piece, 16).map_err(|_| wrong())?;
-    }
-    if pieces.next().is_some() {
-        return Err(wrong());
-    }
-    // IEEE 802: the lowest bit of the first octet is that of groups.
-    if mac[0] & 1 != 0 || mac == [0; 6] {
+    let mac: MacAddress = text.parse().map_err(|_| {
+        Error::usage(format!("{text} is no hardware address")).hint("mac=02:00:5e:00:53:01")
+    })?;
+    if mac.is_multicast() || mac == MacAddress::ZERO {
         let reason = format!("{text} is the address of a group, or of nobody");
         return Err(Error::usage(reason).hint("mac=02:00:5e:00:53:01"));
     }
-    Ok(mac)
+    Ok(mac.0)
 }

@@ -8,13 +8,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
+use wharf_proto::link::ethernet::MacAddress;
 use wharf_sys::netdev::{Change, Link, Routing};
 use wharf_sys::tuntap::{self, Kind, Mode, Opened};
 use wharf_sys::{account, interface};
 
 use super::options::Wanted;
 use super::word;
-use crate::link::device::{Device, Undo, mac_text};
+use crate::link::device::{Device, Undo};
 use crate::socket::error::{Error, Kind as ErrorKind, Op, Result};
 
 /// The header of Ethernet, with two VLAN tags.
@@ -58,7 +59,11 @@ impl Made {
             ("index", self.link.index.to_string()),
             ("mtu", self.link.mtu.to_string()),
         ];
-        facts.extend(self.link.mac.map(|mac| ("mac", mac_text(mac))));
+        facts.extend(
+            self.link
+                .mac
+                .map(|mac| ("mac", MacAddress(mac).to_string())),
+        );
         facts
     }
 }

@@ -36,7 +36,7 @@ fn what_cannot_be_is_refused_before_anything_is_made() {
             "route=10.20.0.0/16, route=default, or route=default@10.9.0.2",
         ),
         ("tap://t#mac=03:00:5e:00:53:01", "mac=02:00:5e:00:53:01"),
-        ("tap://t#mac=2:0:5e:0:53:1", "mac=02:00:5e:00:53:01"),
+        ("tap://t#mac=02:00:5e:00:53:001", "mac=02:00:5e:00:53:01"),
         ("tap://t#ip=fd00::1/64,mtu=1000", ""),
         ("tap://t#owner=root", "owner=USER,persist"),
         (
