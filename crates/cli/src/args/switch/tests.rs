@@ -1,9 +1,8 @@
 //! What may be typed, and what is said of what may not.
 
-use clap::Parser;
-
 use std::num::NonZeroU32;
 
+use clap::Parser;
 use wharf::link::switch::{Isolation, Mode};
 
 use super::ports::split_name;
