@@ -4,6 +4,7 @@
 //! client and as a server of HTTP itself is in the modules below.
 
 mod client;
+mod gone;
 mod hostile;
 mod server;
 

@@ -148,6 +148,10 @@ impl Stream for CrLf {
         self.lower.poll_finish(cx, end)
     }
 
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.lower.poll_gone(cx)
+    }
+
     fn unsent(&self) -> Option<usize> {
         Some(self.lower.unsent()? + self.unwritten().len())
     }

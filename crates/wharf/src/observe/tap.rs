@@ -125,6 +125,10 @@ impl Stream for Tapped<dyn Stream> {
         Poll::Ready(Ok(()))
     }
 
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.lower.poll_gone(cx)
+    }
+
     fn unsent(&self) -> Option<usize> {
         self.lower.unsent()
     }

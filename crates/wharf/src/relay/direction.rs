@@ -367,7 +367,10 @@ impl Direction {
                 // An idle direction owns no memory.
                 self.kept.batch.release();
                 ready!(self.poll_unflushed(cx, sink))?;
-                Poll::Pending
+                match &mut *sink.io {
+                    Io::Stream(stream) => stream.poll_gone(cx).map(|gone| Err(Fault::Sink(gone))),
+                    Io::Packets(_) => Poll::Pending,
+                }
             }
         }
     }

@@ -163,6 +163,13 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
         None
     }
 
+    /// Ready with the reason once nobody takes any more what would be written, where that is known
+    /// before something is. Asked while there is nothing to write, so that a side that is silent for
+    /// long does not serve a peer that has gone.
+    fn poll_gone(&mut self, _cx: &mut Context<'_>) -> Poll<io::Error> {
+        Poll::Pending
+    }
+
     /// What can move into a pipe what would be read, if that is possible at this moment.
     fn fills(&mut self) -> Option<&mut dyn Fill> {
         None

@@ -39,6 +39,8 @@ struct Shared {
     fresh: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Who is told once the engine takes no more.
+    looker: Option<Waker>,
 }
 
 /// The end that is written.
@@ -63,6 +65,7 @@ pub(super) fn pair(size: Option<u64>) -> (Writer, Outgoing) {
         fresh: false,
         reader: None,
         writer: None,
+        looker: None,
     }));
     (Writer(shared.clone()), Outgoing(Inner::Shared(shared)))
 }
@@ -118,6 +121,17 @@ impl Writer {
             return Poll::Ready(Ok(()));
         }
         shared.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ready once the engine takes no more although there is more to come.
+    pub(super) fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let mut shared = lock(&self.0);
+        let is_whole = shared.state != State::Open || shared.left == Some(0);
+        if shared.deaf && !is_whole {
+            return Poll::Ready(io::ErrorKind::ConnectionReset.into());
+        }
+        shared.looker = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -264,6 +278,9 @@ impl Drop for Outgoing {
             let mut shared = lock(shared);
             shared.deaf = true;
             shared.wake_writer();
+            if let Some(looker) = shared.looker.take() {
+                looker.wake();
+            }
         }
     }
 }

@@ -349,6 +349,10 @@ impl Stream for Session {
         self.lower.poll_finish(cx, end)
     }
 
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.lower.poll_gone(cx)
+    }
+
     fn unsent(&self) -> Option<usize> {
         Some(self.lower.unsent()? + self.out.len() - self.sent)
     }

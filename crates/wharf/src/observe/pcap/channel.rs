@@ -143,6 +143,10 @@ impl Stream for Captured<dyn Stream> {
         Poll::Ready(finished)
     }
 
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.lower.poll_gone(cx)
+    }
+
     fn unsent(&self) -> Option<usize> {
         self.lower.unsent()
     }

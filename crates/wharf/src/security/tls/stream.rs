@@ -272,6 +272,10 @@ impl Stream for Session {
         self.tls.get_mut().0.stream.poll_finish(cx, end)
     }
 
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.tls.get_mut().0.stream.poll_gone(cx)
+    }
+
     fn unsent(&self) -> Option<usize> {
         let (below, session) = self.tls.get_ref();
         if session.wants_write() {

@@ -5,14 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version as HttpVersion};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::gate::{Count, Gate};
+use super::gate::Gate;
+use super::presence::{Answer, Answers, Count};
 use super::{Options, Version, answer, exchange};
 use crate::application::http::body::Outgoing;
 use crate::application::http::facts;
@@ -37,12 +38,20 @@ pub(super) fn start(options: Arc<Options>, stream: Box<dyn Stream>, info: Box<In
     let (drain, drained) = oneshot::channel();
     let trouble = Trouble::default();
     let open = Count::default();
-    let gate = Gate::new(stream, options.times, open.clone(), trouble.clone());
+    let answers = Answers::default();
+    let gate = Gate::new(
+        stream,
+        options.times,
+        open.clone(),
+        answers.clone(),
+        trouble.clone(),
+    );
     let front = Front {
         places: Arc::new(Semaphore::new(options.streams as usize)),
         asked: asked_tx,
         info,
         open,
+        answers,
         trouble,
         options,
     };
@@ -92,6 +101,7 @@ struct Front {
     asked: mpsc::Sender<Asked>,
     info: Box<Info>,
     open: Count,
+    answers: Answers,
     places: Arc<Semaphore>,
     trouble: Trouble,
 }
@@ -153,14 +163,15 @@ fn poll_drained(cx: &mut Context<'_>, drained: &mut Option<oneshot::Receiver<()>
 async fn drive_one(front: Front, gate: Gate, drained: oneshot::Receiver<()>) -> Result<()> {
     let mut builder = http1::Builder::new();
     builder
-        .half_close(true)
+        // The engine reads while it answers, so that a reset is seen; the gate keeps an end from it.
+        .half_close(false)
         .header_read_timeout(None)
         .max_buf_size(front.options.limits.head.max(1 << 16) + (1 << 16));
     if front.options.limits.fields > 100 {
         builder.max_headers(front.options.limits.fields);
     }
     let front = Arc::new(front);
-    let service = service_fn(move |request| ask(front.clone(), request));
+    let service = service_fn(move |request| answered(front.clone(), request));
     let mut connection = builder.serve_connection(gate, service);
     let mut drained = Some(drained);
     let ended = poll_fn(|cx| {
@@ -196,7 +207,7 @@ async fn drive_two(front: Front, gate: Gate, drained: oneshot::Receiver<()>) -> 
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX));
     let front = Arc::new(front);
-    let service = service_fn(move |request| ask(front.clone(), request));
+    let service = service_fn(move |request| answered(front.clone(), request));
     let mut connection = Box::pin(builder.serve_connection(gate, service));
     let mut drained = Some(drained);
     let ended = poll_fn(|cx| {
@@ -211,6 +222,20 @@ async fn drive_two(front: Front, gate: Gate, drained: oneshot::Receiver<()>) -> 
             .explain(Op::Accept, &error)
             .of_kind(Kind::Protocol)),
         _ => Ok(()),
+    }
+}
+
+/// Answers a request. It is counted at once: the engine reads on before it asks for the response.
+fn answered(
+    front: Arc<Front>,
+    request: Request<Incoming>,
+) -> impl Future<Output = std::result::Result<Response<Answer>, Unanswered>> {
+    let owed = front.answers.open.one();
+    let unbegun = (request.version() == HttpVersion::HTTP_11).then(|| front.answers.unbegun.one());
+    async move {
+        let response = ask(front, request).await?;
+        drop(unbegun);
+        Ok(response.map(|body| Answer { body, _owed: owed }))
     }
 }
 

@@ -18,7 +18,7 @@ use wharf_proto::application::http::cgi;
 
 use super::Options;
 use super::answer::{self, Head};
-use super::gate::Counted;
+use super::presence::Counted;
 use crate::application::http::body::{self, Outgoing, Writer};
 use crate::application::http::reader::Reader;
 use crate::socket::channel::{Channel, End, Profile, Status, Stream};
@@ -301,6 +301,18 @@ impl Stream for Exchange {
                 self.fail(end);
                 Poll::Ready(Ok(()))
             }
+        }
+    }
+
+    /// The engine gives up what it asked for when the client resets the stream or the connection.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        match &mut self.reply {
+            Reply::Ahead(ahead) => {
+                ready!(ahead.response.poll_closed(cx));
+                Poll::Ready(io::ErrorKind::ConnectionReset.into())
+            }
+            Reply::Body(writer) => writer.poll_gone(cx),
+            Reply::Bodiless(_) | Reply::Over => Poll::Pending,
         }
     }
 

@@ -8,8 +8,6 @@
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +18,7 @@ use tokio::time::Sleep;
 use wharf_proto::application::http::{Guard, Limits};
 
 use super::super::reader::Trouble;
+use super::presence::{Answers, Count, Presence};
 use crate::socket::channel::{End, Stream};
 use crate::socket::error::{Error, Kind, Op};
 
@@ -37,30 +36,6 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 
 thread_local! {
     static SHARED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// How many exchanges of a connection are open.
-#[derive(Clone, Default)]
-pub(super) struct Count(Arc<AtomicUsize>);
-
-/// One open exchange.
-pub(super) struct Counted(Count);
-
-impl Count {
-    pub(super) fn one(&self) -> Counted {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Counted(self.clone())
-    }
-
-    fn is_zero(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == 0
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// How long things may take.
@@ -91,6 +66,9 @@ pub(super) struct Gate {
     /// A request has begun to arrive, or the first one is waited for.
     begun: bool,
     open: Count,
+    /// The client says no more.
+    has_ended: bool,
+    presence: Presence,
     times: Times,
     waiting: Option<(Wait, Pin<Box<Sleep>>)>,
     stalled: Option<Pin<Box<Sleep>>>,
@@ -110,6 +88,7 @@ impl Gate {
         stream: Box<dyn Stream>,
         times: Times,
         open: Count,
+        answers: Answers,
         trouble: Trouble,
     ) -> Gate {
         Gate {
@@ -119,6 +98,8 @@ impl Gate {
             passed: 0,
             begun: true,
             open,
+            has_ended: false,
+            presence: Presence::new(answers),
             times,
             waiting: None,
             stalled: None,
@@ -287,11 +268,30 @@ impl Gate {
     fn wait(&self) -> Option<Wait> {
         match &self.guard {
             Some(guard) if !guard.is_between() => None,
+            // It may have begun its next request: that has its time when it has its turn.
+            Some(_) if self.presence.is_waited_for() => None,
             Some(_) if !self.held.is_empty() => Some(Wait::Head),
             _ if !self.open.is_zero() => None,
             Some(_) if self.begun => Some(Wait::Head),
             _ => Some(Wait::Request),
         }
+    }
+
+    /// The end of what a client says, for the engine. Between two requests that is told when the answers
+    /// are out, which the engine would drop otherwise: it takes it for the end of the connection.
+    ///
+    /// # Errors
+    /// The client is gone.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let is_between = match (&self.refused, &self.guard) {
+            (Some(refused), _) => !refused.answer.is_empty(),
+            (None, guard) => guard.as_ref().is_some_and(Guard::is_between),
+        };
+        if !is_between {
+            return Poll::Ready(Ok(()));
+        }
+        let answered = self.presence.poll_answered(cx, &mut *self.stream);
+        answered.map_err(|error| self.trouble.keep(error))
     }
 
     /// Ready once silence has lasted too long.
@@ -337,6 +337,7 @@ impl Gate {
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        self.presence.wrote(written.is_pending());
         match written {
             Poll::Pending => match self.poll_stalled(cx) {
                 Ok(()) => Poll::Pending,
@@ -382,15 +383,18 @@ impl Read for Gate {
                 return Poll::Ready(Ok(()));
             }
             if this.refused.is_some() {
-                return Poll::Ready(Ok(()));
+                return this.poll_over(cx);
             }
             if unseen {
                 unseen = false;
                 this.look()?;
                 continue;
             }
+            if this.has_ended {
+                return this.poll_over(cx);
+            }
             match this.poll_arrive(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+                Poll::Ready(Ok(0)) => this.has_ended = true,
                 Poll::Ready(Ok(_)) => {
                     unseen = true;
                     if !matches!(this.waiting, Some((Wait::Head, _))) {
@@ -415,6 +419,8 @@ impl Write for Gate {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        let asked = this.presence.poll_asked(cx, &mut *this.stream);
+        ready!(this.wrote(cx, asked))?;
         let written = Pin::new(&mut this.stream).poll_write(cx, data);
         this.wrote(cx, written)
     }
@@ -425,6 +431,8 @@ impl Write for Gate {
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        let asked = this.presence.poll_asked(cx, &mut *this.stream);
+        ready!(this.wrote(cx, asked))?;
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, pieces);
         this.wrote(cx, written)
     }
