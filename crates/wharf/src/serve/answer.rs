@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -79,7 +80,8 @@ pub(super) async fn answer(visit: Arc<Visit>, request: Request<Incoming>) -> Rep
         *reply.body_mut() = Body::empty();
     }
     let ledger = Ledger {
-        _under_way: under_way,
+        under_way,
+        owes: head.version == Version::HTTP_2,
         exchange: note.map(|note| {
             let status = reply.status().as_u16();
             Box::new((visit, note, status, Sums::default()))
@@ -281,7 +283,9 @@ struct Sums {
 
 /// Goes with a response to its end, and says then what became of it.
 pub(super) struct Ledger {
-    _under_way: UnderWay,
+    under_way: UnderWay,
+    /// Of HTTP/1 the connection itself shows what is not taken.
+    owes: bool,
     exchange: Option<Box<Noted>>,
 }
 
@@ -289,10 +293,14 @@ pub(super) struct Ledger {
 type Noted = (Arc<Visit>, Note, u16, Sums);
 
 impl Ledger {
-    /// So many octets were given to the connection.
-    pub(super) fn sent(&mut self, octets: u64) {
+    /// Octets that are given to the connection.
+    pub(super) fn sent(&mut self, octets: Bytes) -> Bytes {
         if let Some(exchange) = &mut self.exchange {
-            exchange.3.octets += octets;
+            exchange.3.octets += octets.len() as u64;
+        }
+        match self.owes {
+            true => self.under_way.pulse.owing(octets),
+            false => octets,
         }
     }
 

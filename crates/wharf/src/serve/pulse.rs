@@ -1,11 +1,13 @@
 //! Whether a connection still lives: what it waits for, and since when.
 //!
 //! One timer a connection looks here now and then, because one for each request would cost more than
-//! what it guards. The wire notes what moves, the answers note that they are under way.
+//! what it guards. The wire notes what moves, the answers note that they are under way and what they gave.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Patience;
@@ -45,6 +47,11 @@ pub(super) struct Pulse {
     since: AtomicU64,
     /// Since when the peer takes nothing although there is something; 0 if it does.
     stuck: AtomicU64,
+    /// Pieces of answers that the engine has and the peer did not take: with HTTP/2 it may take nothing of
+    /// an answer although the connection takes all that is written to it (RFC 9113, section 5.2).
+    owed: AtomicU32,
+    /// When one was given while nothing was owed, or any octet of one last went.
+    moved: AtomicU64,
     /// Requests that are being answered.
     answers: AtomicU32,
 }
@@ -56,6 +63,8 @@ impl Pulse {
             place: AtomicU8::new(BETWEEN),
             since: AtomicU64::new(0),
             stuck: AtomicU64::new(0),
+            owed: AtomicU32::new(0),
+            moved: AtomicU64::new(0),
             answers: AtomicU32::new(0),
         }
     }
@@ -93,6 +102,20 @@ impl Pulse {
         }
     }
 
+    /// Octets of answers went.
+    pub(super) fn moves(&self) {
+        self.moved.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// A piece of an answer for the engine, which is owed until the engine drops it.
+    pub(super) fn owing(self: &Arc<Pulse>, octets: Bytes) -> Bytes {
+        if self.owed.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.moves();
+        }
+        let pulse = self.clone();
+        Bytes::from_owner(Owed { octets, pulse })
+    }
+
     /// A request is being answered.
     pub(super) fn begins(&self) {
         self.answers.fetch_add(1, Ordering::Relaxed);
@@ -118,6 +141,10 @@ impl Pulse {
         if stuck != 0 && longer(stuck, patience.body) {
             return true;
         }
+        let moved = self.moved.load(Ordering::Relaxed);
+        if self.owed.load(Ordering::Relaxed) > 0 && longer(moved, patience.body) {
+            return true;
+        }
         let since = self.since.load(Ordering::Relaxed);
         let is_answering = self.is_answering();
         match self.place.load(Ordering::Relaxed) {
@@ -127,6 +154,24 @@ impl Pulse {
             HEAD => longer(since, patience.head),
             _ => longer(since, patience.idle),
         }
+    }
+}
+
+/// What a peer is to take.
+struct Owed {
+    octets: Bytes,
+    pulse: Arc<Pulse>,
+}
+
+impl AsRef<[u8]> for Owed {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.pulse.owed.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The server's own clockwork: who takes too long, and how it ends. What it answers is tested with real
 //! clients (`tests/interop/serve`).
 
+mod windows;
+
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -56,7 +58,8 @@ struct Served {
     running: tokio::task::JoinHandle<()>,
 }
 
-async fn served(patience: Patience) -> Served {
+/// The folder and the site of such a server.
+fn site(patience: Patience) -> (tempfile::TempDir, Arc<Site>) {
     let folder = tempfile::tempdir().unwrap();
     let large = std::fs::File::create(folder.path().join("large")).unwrap();
     large.set_len(LARGE as u64).unwrap();
@@ -70,7 +73,11 @@ async fn served(patience: Patience) -> Served {
         patience,
         ..Options::default()
     };
-    let site = Arc::new(Site::new(files, options).unwrap());
+    (folder, Arc::new(Site::new(files, options).unwrap()))
+}
+
+async fn served(patience: Patience) -> Served {
+    let (folder, site) = site(patience);
     let (stopper, shutdown) = Shutdown::pair();
     let env = Env::new().with_shutdown(shutdown);
     let endpoint = Endpoint::parse("tcp-listen://127.0.0.1:0").unwrap();

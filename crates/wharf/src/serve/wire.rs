@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::BufMut;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, ReadBuf};
-use wharf_proto::application::http::{Error, Guard};
+use wharf_proto::application::http::{Error, Frames, Guard};
 
 use super::pulse::{Place, Pulse};
 use super::watch::Counters;
@@ -46,6 +46,8 @@ pub(super) struct Wire {
     stream: Box<dyn Stream>,
     /// Holds back heads of HTTP/1 until they are whole and good; HTTP/2 has frames.
     guard: Option<Guard>,
+    /// What of HTTP/2 was written.
+    frames: Option<Frames>,
     /// Nothing more is passed on.
     refused: Option<Refused>,
     pulse: Arc<Pulse>,
@@ -84,6 +86,7 @@ impl Wire {
     ) -> Wire {
         Wire {
             stream,
+            frames: guard.is_none().then(Frames::new),
             guard,
             refused: None,
             pulse,
@@ -188,11 +191,23 @@ impl Wire {
         }
     }
 
-    fn wrote(&self, written: &Poll<io::Result<usize>>) {
+    /// Notes what came of writing `pieces`.
+    fn wrote(&mut self, written: &Poll<io::Result<usize>>, pieces: &[IoSlice<'_>]) {
         match written {
             Poll::Ready(Ok(len)) => {
                 Counters::add(&self.counters.sent, *len as u64);
                 self.pulse.went();
+                if let Some(frames) = &mut self.frames {
+                    let (mut left, mut content) = (*len, 0);
+                    for piece in pieces {
+                        let went = piece.get(..left).unwrap_or(piece);
+                        left -= went.len();
+                        content += frames.content(went);
+                    }
+                    if content > 0 {
+                        self.pulse.moves();
+                    }
+                }
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending => self.pulse.is_stuck(),
@@ -246,7 +261,7 @@ impl Write for Wire {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = tokio::io::AsyncWrite::poll_write(Pin::new(&mut self.stream), cx, data);
-        self.wrote(&written);
+        self.wrote(&written, &[IoSlice::new(data)]);
         written
     }
 
@@ -260,7 +275,7 @@ impl Write for Wire {
         use tokio::io::AsyncWrite;
         if self.stream.is_write_vectored() {
             let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-            self.wrote(&written);
+            self.wrote(&written, pieces);
             return written;
         }
         let mut full = pieces.iter().filter(|piece| !piece.is_empty());

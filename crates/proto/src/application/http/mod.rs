@@ -4,17 +4,20 @@
 //! two readers of one connection can disagree about where a request ends (request smuggling). A
 //! [`cgi`] head is what a command of the Common Gateway Interface says before its body, and [`fields`] is
 //! what whoever keeps the body of a response has to read.
-//! Not here: HTTP itself (an engine of the field speaks it), HTTP/2, whose frames leave no such doubt.
+//! [`Frames`] tell of HTTP/2, whose requests leave no such doubt, whether a peer takes what it is sent.
+//! Not here: HTTP itself (an engine of the field speaks it).
 
 pub mod cgi;
 mod chunk;
 pub mod fields;
+mod frames;
 mod guard;
 mod head;
 pub mod reference;
 #[cfg(test)]
 mod tests;
 
+pub use frames::Frames;
 pub use guard::{Guard, Limits};
 pub use head::Error;
 

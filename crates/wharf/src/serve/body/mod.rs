@@ -106,13 +106,16 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let octets = ready!(self.poll_octets(cx));
-        if let (Some(ledger), Some(Ok(octets))) = (&mut self.ledger, &octets) {
-            ledger.sent(octets.len() as u64);
-        }
-        if let (Some(ledger), Some(Err(_))) = (&mut self.ledger, &octets) {
-            ledger.broke();
-        }
-        Poll::Ready(octets.map(|octets| octets.map(Frame::data)))
+        let Some(ledger) = &mut self.ledger else {
+            return Poll::Ready(octets.map(|octets| octets.map(Frame::data)));
+        };
+        Poll::Ready(octets.map(|octets| match octets {
+            Ok(octets) => Ok(Frame::data(ledger.sent(octets))),
+            Err(error) => {
+                ledger.broke();
+                Err(error)
+            }
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
