@@ -82,15 +82,24 @@ impl Upload {
         Ok(self.file.write_all(octets)?)
     }
 
+    /// Has the octets on the disk, if that is wanted, so that [`finish`](Upload::finish) takes little time.
+    ///
+    /// # Errors
+    /// [`Error::Full`] and others of the operating system.
+    pub fn settle(&self) -> Result<()> {
+        if self.sync {
+            self.file.sync_all()?;
+        }
+        Ok(())
+    }
+
     /// Gives the file its name. Returns what is known of it.
     ///
     /// # Errors
     /// [`Error::Exists`] if a file has come there meanwhile and is not to be replaced, [`Error::IsFolder`],
     /// and what the operating system says; nothing is left of the upload then.
     pub fn finish(mut self) -> Result<Facts> {
-        if self.sync {
-            self.file.sync_all()?;
-        }
+        self.settle()?;
         let flags = match self.replace {
             Replace::Never => RenameFlags::NOREPLACE,
             Replace::Allowed => RenameFlags::empty(),

@@ -24,7 +24,7 @@ mod tests;
 mod watch;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -106,6 +106,7 @@ pub struct Site {
     max_upload: u64,
     patience: Patience,
     uploads: Arc<Semaphore>,
+    changing: Mutex<()>,
     listings: Semaphore,
     places: Arc<Semaphore>,
 }
@@ -125,8 +126,15 @@ impl Site {
             max_upload: options.max_upload,
             patience: options.patience,
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            changing: Mutex::new(()),
             listings: Semaphore::new(LISTINGS),
             places: Arc::new(Semaphore::new(most)),
         })
+    }
+
+    /// Whoever holds this is the only one of this server who gives a file its name or takes it away: what
+    /// a condition says of the folder is true until then. To be held for short, and beside the event loop.
+    fn changes(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts as Head;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Body as _, Incoming};
 use wharf_proto::application::web::conditions::{Current, Intent, Verdict};
 
@@ -41,9 +41,10 @@ pub(super) async fn answer(
     if body.size_hint().exact().is_some_and(is_over) {
         return too_long(site);
     }
-    let replace = match allowed(site, head, path).await {
+    // What is refused now need not be sent.
+    let replace = match allowed(site, &head.headers, path) {
         Ok(replace) => replace,
-        Err(reply) => return *reply,
+        Err(unmet) => return unmet.reply(),
     };
     if path.is_folder() {
         return make_folder(site, path, &body).await;
@@ -51,27 +52,27 @@ pub(super) async fn answer(
     let Ok(_slot) = site.uploads.clone().try_acquire_owned() else {
         return busy("too many files are uploaded at this moment");
     };
-    let there = site.folder.stat(path).is_ok();
-    match receive(site, path, replace, body).await {
-        Ok(facts) => stored(path, &facts, there),
+    match receive(site, &head.headers, path, replace, body).await {
+        Ok((facts, there)) => stored(path, &facts, there),
         Err(Broke::File(Error::Exists)) if replace == Replace::Never => {
             refuse(StatusCode::PRECONDITION_FAILED, &Error::Exists.to_string())
         }
-        Err(Broke::File(error)) => failed(&error),
-        Err(Broke::TooLong) => too_long(site),
-        Err(Broke::Peer) => refuse(
-            StatusCode::BAD_REQUEST,
-            "the file did not come whole, and nothing is kept of it",
-        ),
-        Err(Broke::Late) => refuse(
-            StatusCode::REQUEST_TIMEOUT,
-            "nothing more came of the file, and nothing is kept of it",
-        ),
+        Err(broke) => broke.reply(site),
     }
 }
 
-/// Whether the conditions hold, and whether a file may be replaced then.
-async fn allowed(site: &Arc<Site>, head: &Head, path: &FilePath) -> Result<Replace, Box<Reply>> {
+/// A condition does not hold.
+struct Unmet(&'static str);
+
+impl Unmet {
+    fn reply(&self) -> Reply {
+        refuse(StatusCode::PRECONDITION_FAILED, self.0)
+    }
+}
+
+/// Whether the conditions hold, and whether a file may be replaced then. It lasts for as long as
+/// [`Site::changes`] is held.
+fn allowed(site: &Site, headers: &HeaderMap, path: &FilePath) -> Result<Replace, Unmet> {
     let validators = site
         .folder
         .stat(path)
@@ -81,14 +82,13 @@ async fn allowed(site: &Arc<Site>, head: &Head, path: &FilePath) -> Result<Repla
         tag: validators.tag().as_bytes(),
         modified: validators.modified(),
     });
-    let dates = Dates::of(&head.headers);
-    let conditions = dates.conditions(&head.headers);
+    let dates = Dates::of(headers);
+    let conditions = dates.conditions(headers);
     if conditions.verdict(current, Intent::Change) != Verdict::Go {
-        let text = match current {
+        return Err(Unmet(match current {
             Some(_) => "there is another file of this name",
             None => "there is no file of this name any more",
-        };
-        return Err(Box::new(refuse(StatusCode::PRECONDITION_FAILED, text)));
+        }));
     }
     Ok(match conditions.if_none_match.map(<[u8]>::trim_ascii) {
         Some(b"*") => Replace::Never,
@@ -139,7 +139,7 @@ async fn make_folder(site: &Arc<Site>, path: &FilePath, body: &Incoming) -> Repl
     }
 }
 
-/// Why a file was not stored.
+/// Why a file was not stored, or not removed.
 enum Broke {
     /// The file system.
     File(Error),
@@ -149,6 +149,26 @@ enum Broke {
     Peer,
     /// Nothing came any more.
     Late,
+    /// Another file has come there meanwhile.
+    Unmet(Unmet),
+}
+
+impl Broke {
+    fn reply(&self, site: &Site) -> Reply {
+        match self {
+            Broke::File(error) => failed(error),
+            Broke::TooLong => too_long(site),
+            Broke::Peer => refuse(
+                StatusCode::BAD_REQUEST,
+                "the file did not come whole, and nothing is kept of it",
+            ),
+            Broke::Late => refuse(
+                StatusCode::REQUEST_TIMEOUT,
+                "nothing more came of the file, and nothing is kept of it",
+            ),
+            Broke::Unmet(unmet) => unmet.reply(),
+        }
+    }
 }
 
 impl From<Error> for Broke {
@@ -157,13 +177,14 @@ impl From<Error> for Broke {
     }
 }
 
-/// Takes the body and stores it.
+/// Takes the body and stores it. Says, too, whether it replaced a file.
 async fn receive(
     site: &Arc<Site>,
+    headers: &HeaderMap,
     path: &FilePath,
     replace: Replace,
     mut body: Incoming,
-) -> Result<Facts, Broke> {
+) -> Result<(Facts, bool), Broke> {
     let mut upload = {
         let (site, path) = (site.clone(), path.clone());
         beside(move || site.folder.upload(&path, replace)).await?
@@ -193,7 +214,15 @@ async fn receive(
         }
     }
     let upload = write(upload, gathered).await?;
-    Ok(beside(move || upload.finish()).await?)
+    let (site, headers, path) = (site.clone(), headers.clone(), path.clone());
+    beside(move || {
+        upload.settle()?;
+        let _alone = site.changes();
+        allowed(&site, &headers, &path).map_err(Broke::Unmet)?;
+        let there = site.folder.stat(&path).is_ok();
+        Ok((upload.finish()?, there))
+    })
+    .await
 }
 
 async fn write(mut upload: Upload, gathered: Vec<Bytes>) -> Result<Upload, Error> {
@@ -207,25 +236,28 @@ async fn write(mut upload: Upload, gathered: Vec<Bytes>) -> Result<Upload, Error
 }
 
 /// Runs what waits for a disk beside the event loop.
-async fn beside<T, F>(work: F) -> Result<T, Error>
+async fn beside<T, E, F>(work: F) -> Result<T, E>
 where
     T: Send + 'static,
-    F: FnOnce() -> Result<T, Error> + Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: FnOnce() -> Result<T, E> + Send + 'static,
 {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(lost) => Err(Error::Io(std::io::Error::other(lost))),
+        Err(lost) => Err(Error::Io(std::io::Error::other(lost)).into()),
     }
 }
 
 /// Answers DELETE.
 pub(super) async fn delete(site: &Arc<Site>, head: &Head, path: &FilePath) -> Reply {
-    if let Err(reply) = allowed(site, head, path).await {
-        return *reply;
-    }
-    let removed = {
-        let (site, path) = (site.clone(), path.clone());
-        beside(move || site.folder.remove(&path)).await
+    let removed: Result<(), Broke> = {
+        let (site, headers, path) = (site.clone(), head.headers.clone(), path.clone());
+        beside(move || {
+            let _alone = site.changes();
+            allowed(&site, &headers, &path).map_err(Broke::Unmet)?;
+            Ok(site.folder.remove(&path)?)
+        })
+        .await
     };
     match removed {
         Ok(()) => {
@@ -233,6 +265,6 @@ pub(super) async fn delete(site: &Arc<Site>, head: &Head, path: &FilePath) -> Re
             *reply.status_mut() = StatusCode::NO_CONTENT;
             reply
         }
-        Err(error) => failed(&error),
+        Err(broke) => broke.reply(site),
     }
 }

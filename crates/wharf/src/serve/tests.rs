@@ -1,6 +1,7 @@
 //! The server's own clockwork: who takes too long, and how it ends. What it answers is tested with real
 //! clients (`tests/interop/serve`).
 
+mod conditions;
 mod windows;
 
 use std::sync::Mutex;
