@@ -1,24 +1,24 @@
-//! The server's own clockwork: who takes too long, and how it ends. What it answers is tested with real
-//! clients (`tests/interop/serve`).
+//! The server's own clockwork: how it ends, and in the modules who takes too long or comes too late. What it
+//! answers is tested with real clients (`tests/interop/serve`).
 
 mod conditions;
+mod patience;
 mod windows;
 
 use std::sync::Mutex;
-use std::time::Instant;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
 use crate::files;
+use crate::socket::channel::{Channel, Profile};
 use crate::socket::env::{Env, Shutdown, Stage, Stopper};
 use crate::socket::error::Error;
-use crate::socket::info::{Info, SocketName};
+use crate::socket::info::{Info, SocketName, TlsFacts};
+use crate::testing::memory;
 use crate::{Endpoint, Kind};
 
-/// Short enough for a test, and long enough for a busy machine to do the rest meanwhile.
-const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
@@ -109,98 +109,47 @@ impl Served {
     }
 }
 
-/// Everything until the server ends the connection, and how long that took.
-async fn ending(stream: &mut TcpStream) -> (Vec<u8>, Duration) {
-    let (since, mut all) = (Instant::now(), Vec::new());
+/// Everything until the server ends the connection.
+async fn ending(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let mut all = Vec::new();
     // A reset is an end, too.
     let _ = stream.read_to_end(&mut all).await;
-    (all, since.elapsed())
+    all
+}
+
+/// A connection of that folder in memory, whose clock the test owns; with ALPN, if that agreed on something.
+struct Visited {
+    folder: tempfile::TempDir,
+    client: memory::Stream,
+    running: tokio::task::JoinHandle<()>,
+    /// While it lives the server goes on.
+    _stopper: Stopper,
+}
+
+fn visited(alpn: Option<&str>) -> Visited {
+    let (folder, site) = site(Patience::default());
+    let (client, stream) = memory::pair(1 << 16);
+    let tls = alpn.map(|alpn| TlsFacts {
+        alpn: Some(alpn.to_owned()),
+        ..TlsFacts::default()
+    });
+    let info = Info {
+        tls,
+        ..Info::default()
+    };
+    let channel = Channel::stream(stream, info, Profile::STREAM);
+    let (stopper, shutdown) = Shutdown::pair();
+    let (counters, seen) = (Arc::default(), Arc::<Seen>::default());
+    let running = tokio::spawn(connection::run(site, channel, shutdown, counters, seen));
+    Visited {
+        folder,
+        client,
+        running,
+        _stopper: stopper,
+    }
 }
 
 const GET: &str = "GET /small HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-#[tokio::test]
-async fn a_head_that_does_not_come_ends_the_connection() {
-    let server = served(Patience {
-        head: SHORT,
-        ..Patience::default()
-    })
-    .await;
-    let mut slow = server.connect("GET / HTTP/1.1\r\nHo").await;
-    // One octet at a time does not buy more.
-    let dribbling = async {
-        let (mut all, since) = ([0; 64], Instant::now());
-        loop {
-            let read = tokio::time::timeout(SHORT / 4, slow.read(&mut all)).await;
-            match read {
-                Ok(Ok(0) | Err(_)) => return since.elapsed(),
-                Ok(Ok(n)) => panic!("{n} octets came"),
-                Err(_) => drop(slow.write_all(b"x").await),
-            }
-        }
-    };
-    let took = tokio::time::timeout(LONG, dribbling).await.unwrap();
-    assert!(took >= SHORT, "{took:?}");
-}
-
-#[tokio::test]
-async fn silence_between_requests_ends_the_connection_and_an_answer_does_not() {
-    let server = served(Patience {
-        idle: SHORT,
-        ..Patience::default()
-    })
-    .await;
-    let mut idle = server.connect(GET).await;
-    let (answer, took) = ending(&mut idle).await;
-    assert!(
-        answer.ends_with(b"\r\n\r\nsmall") && took >= SHORT,
-        "{took:?}"
-    );
-    // Who takes his time over an answer is not between requests.
-    let mut busy = server
-        .connect("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
-    tokio::time::sleep(2 * SHORT).await;
-    let (answer, _) = ending(&mut busy).await;
-    assert!(answer.len() > LARGE, "{} octets", answer.len());
-}
-
-#[tokio::test]
-async fn who_takes_nothing_of_an_answer_is_given_up() {
-    let server = served(Patience {
-        body: SHORT,
-        ..Patience::default()
-    })
-    .await;
-    let mut stuck = server
-        .connect("GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await;
-    while server.seen.exchanges.lock().unwrap().is_empty() {
-        tokio::time::sleep(SHORT / 10).await;
-    }
-    let (answer, _) = ending(&mut stuck).await;
-    assert!(answer.len() < LARGE, "{} octets", answer.len());
-}
-
-#[tokio::test]
-async fn an_upload_that_stops_is_given_up_and_leaves_nothing() {
-    let server = served(Patience {
-        body: SHORT,
-        ..Patience::default()
-    })
-    .await;
-    let head = "PUT /new HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf";
-    let mut stopped = server.connect(head).await;
-    let (answer, took) = ending(&mut stopped).await;
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(
-        took >= SHORT && (answer.is_empty() || answer.contains(" 408 ")),
-        "{answer}"
-    );
-    while std::fs::read_dir(server._folder.path()).unwrap().count() > 2 {
-        tokio::time::sleep(SHORT / 10).await;
-    }
-}
 
 #[tokio::test]
 async fn the_end_waits_for_answers_and_not_for_who_is_idle() {
@@ -214,7 +163,7 @@ async fn the_end_waits_for_answers_and_not_for_who_is_idle() {
     server.stopper.advance(Stage::Draining);
     ending(&mut idle).await;
     assert!(!server.running.is_finished());
-    assert!(ending(&mut busy).await.0.len() > LARGE);
+    assert!(ending(&mut busy).await.len() > LARGE);
     tokio::time::timeout(LONG, server.running)
         .await
         .unwrap()
@@ -238,7 +187,7 @@ async fn an_answer_that_is_cut_off_is_counted() {
         .unwrap()
         .unwrap();
     assert_eq!(server.counters.cut(), 1);
-    assert!(ending(&mut busy).await.0.len() < LARGE);
+    assert!(ending(&mut busy).await.len() < LARGE);
 }
 
 #[test]

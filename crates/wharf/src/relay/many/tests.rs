@@ -4,6 +4,8 @@
 use std::future::poll_fn;
 use std::sync::Mutex;
 
+use tokio::sync::Notify;
+use tokio::time::timeout;
 use wharf_proto::time::Instant as Moment;
 
 use super::*;
@@ -33,13 +35,14 @@ fn members(texts: &[&str]) -> Vec<Member> {
     texts.iter().enumerate().map(member).collect()
 }
 
-/// What was told, in lines.
+/// What was told, in lines, and a word to who waits for one.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+struct Notes(Arc<Mutex<Vec<String>>>, Arc<Notify>);
 
 impl Notes {
     fn add(&self, line: String) {
         self.0.lock().unwrap().push(line);
+        self.1.notify_waiters();
     }
 
     fn all(&self) -> Vec<String> {
@@ -49,13 +52,18 @@ impl Notes {
     /// Waits until a line has been told so often.
     async fn wait(&self, part: &str, times: usize) {
         let count = || self.all().iter().filter(|line| line.contains(part)).count();
-        for _ in 0..10_000 {
-            if count() >= times {
-                return;
+        let told = async {
+            loop {
+                let next = self.1.notified();
+                if count() >= times {
+                    return;
+                }
+                next.await;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        };
+        if timeout(Duration::from_secs(10), told).await.is_err() {
+            panic!("{part:?} was not told {times} times: {:?}", self.all());
         }
-        panic!("{part:?} was not told {times} times: {:?}", self.all());
     }
 }
 
@@ -136,9 +144,15 @@ struct Peer {
 }
 
 impl Peer {
+    /// Connects to who listens there, or is about to.
     async fn connect(name: &str) -> Peer {
-        let channel = endpoint(&format!("len16+memory:{name}"));
-        Peer::of(channel.connect(&Env::new(), None).await.unwrap())
+        let endpoint = endpoint(&format!("len16+memory:{name}"));
+        loop {
+            match endpoint.connect(&Env::new(), None).await {
+                Err(error) if error.kind() == Kind::Unreachable => tokio::task::yield_now().await,
+                connected => return Peer::of(connected.unwrap()),
+            }
+        }
     }
 
     fn of(channel: Channel) -> Peer {
@@ -183,7 +197,7 @@ impl Peer {
     /// Whether nothing comes for a while.
     async fn hears_nothing(&mut self) -> bool {
         let wait = Duration::from_millis(100);
-        tokio::time::timeout(wait, self.recv()).await.is_err()
+        timeout(wait, self.recv()).await.is_err()
     }
 }
 
@@ -202,13 +216,7 @@ async fn three(run: &Run<Switch>) -> [Peer; 3] {
     let mut peers = Vec::new();
     for number in 1..=3 {
         // In order, so that the first is the first port.
-        let mut peer = loop {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            let endpoint = endpoint("len16+memory:here");
-            if let Ok(channel) = endpoint.connect(&Env::new(), None).await {
-                break Peer::of(channel);
-            }
-        };
+        let mut peer = Peer::connect("here").await;
         run.notes.wait("up ", usize::from(number)).await;
         peer.send(&[frame(255, number, 0)]).await;
         peers.push(peer);
@@ -423,7 +431,6 @@ async fn another_forwarder_fits_as_well() {
         Hub::default(),
         Options::default(),
     );
-    tokio::time::sleep(Duration::from_millis(1)).await;
     let (mut a, mut b) = (Peer::connect("hub").await, Peer::connect("hub").await);
     run.notes.wait("up ", 2).await;
     a.send(&[vec![1, 2, 3], vec![7]]).await;

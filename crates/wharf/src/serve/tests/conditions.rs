@@ -20,7 +20,7 @@ async fn begun(server: &Served, condition: &str) -> TcpStream {
 /// Sends the octets. Returns the status.
 async fn finished(mut stream: TcpStream, octets: &str) -> String {
     stream.write_all(octets.as_bytes()).await.unwrap();
-    let answer = ending(&mut stream).await.0;
+    let answer = ending(&mut stream).await;
     String::from_utf8_lossy(answer.get(9..12).unwrap_or_default()).into_owned()
 }
 
@@ -29,7 +29,7 @@ async fn tag(server: &Served) -> String {
     let mut stream = server
         .connect("HEAD /small HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .await;
-    let answer = String::from_utf8(ending(&mut stream).await.0).unwrap();
+    let answer = String::from_utf8(ending(&mut stream).await).unwrap();
     let fields = answer.lines();
     let tag = fields
         .filter_map(|field| field.strip_prefix("etag: "))

@@ -2,11 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::super::connection;
 use super::*;
-use crate::socket::channel::{Channel, Profile};
-use crate::socket::info::TlsFacts;
-use crate::testing::memory;
 
 /// What a client says first: the preface, SETTINGS in which the window of a stream is empty, and `GET /large`
 /// on stream 1 (RFC 9113, sections 3.4, 6.2, 6.5.2; RFC 7541, appendix A).
@@ -29,28 +25,9 @@ fn asking() -> Vec<u8> {
 
 /// The connection of a client that answers each PING, asks with one of its own now and then, and opens the
 /// window of stream 1 by `window` octets each time.
-async fn visited(window: u8, turns: usize) -> (tokio::task::JoinHandle<()>, usize) {
-    let (_folder, site) = site(Patience::default());
-    let (client, stream) = memory::pair(1 << 20);
-    let alpn = TlsFacts {
-        alpn: Some("h2".into()),
-        ..TlsFacts::default()
-    };
-    let info = Info {
-        tls: Some(alpn),
-        ..Info::default()
-    };
-    let channel = Channel::stream(stream, info, Profile::STREAM);
-    let (_stopper, shutdown) = Shutdown::pair();
-    let run = connection::run(
-        site,
-        channel,
-        shutdown,
-        Arc::default(),
-        Arc::<Seen>::default(),
-    );
-    let running = tokio::spawn(run);
-    let (mut reading, mut writing) = tokio::io::split(client);
+async fn asked(window: u8, turns: usize) -> (tokio::task::JoinHandle<()>, usize) {
+    let visited = visited(Some("h2"));
+    let (mut reading, mut writing) = tokio::io::split(visited.client);
     writing.write_all(&asking()).await.unwrap();
     let mut content = 0;
     for _ in 0..turns {
@@ -81,19 +58,19 @@ async fn visited(window: u8, turns: usize) -> (tokio::task::JoinHandle<()>, usiz
             let _ = writing.write_all(&update).await;
         }
     }
-    (running, content)
+    (visited.running, content)
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_opens_no_window_is_given_up() {
-    let (running, content) = visited(0, 30).await;
+    let (running, content) = asked(0, 30).await;
     assert_eq!(content, 0);
     assert!(running.is_finished());
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_opens_it_for_little_is_served() {
-    let (running, content) = visited(1, 30).await;
+    let (running, content) = asked(1, 30).await;
     assert!(content > 20, "{content}");
     assert!(!running.is_finished());
 }
