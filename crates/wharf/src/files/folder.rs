@@ -14,6 +14,7 @@ use rustix::fs::{OFlags, RenameFlags};
 
 use super::entry::{Entry, Facts, Kind, Listing};
 use super::error::{Error, Result};
+use super::leftovers::Swept;
 use super::path::FilePath;
 use super::upload::{self, Replace, Upload};
 use crate::socket::error as socket;
@@ -49,6 +50,7 @@ pub struct Options {
 pub struct Folder {
     root: Dir,
     options: Options,
+    swept: Swept,
 }
 
 /// Something that is open.
@@ -77,7 +79,12 @@ impl Folder {
         let root = Dir::open_ambient_dir(path, ambient_authority()).map_err(fail)?;
         // That it may be listed is known now, not at the first request.
         root.entries().map_err(fail)?;
-        Ok(Folder { root, options })
+        let swept = Swept::default();
+        Ok(Folder {
+            root,
+            options,
+            swept,
+        })
     }
 
     /// How it is served.
@@ -126,6 +133,7 @@ impl Folder {
     /// [`Error::Exists`] where nothing may be replaced, and what the operating system says.
     pub fn upload(&self, path: &FilePath, replace: Replace) -> Result<Upload> {
         let (dir, name) = self.place(path, self.options.write)?;
+        self.swept.sweep(&dir);
         let there = match dir.symlink_metadata(name.as_path()) {
             Ok(there) if there.is_dir() => return Err(Error::IsFolder),
             Ok(_) if replace == Replace::Never => return Err(Error::Exists),

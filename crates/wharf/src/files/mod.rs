@@ -9,6 +9,7 @@
 mod entry;
 mod error;
 mod folder;
+mod leftovers;
 mod path;
 #[cfg(test)]
 mod tests;

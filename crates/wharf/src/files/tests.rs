@@ -181,6 +181,56 @@ fn an_upload_is_whole_or_not_there() {
     ));
 }
 
+/// What a server that was killed has left goes when the folder is next written to; nothing else does.
+#[test]
+fn what_is_left_of_an_upload_goes() {
+    let place = Place::new();
+    let name = |n: u8| {
+        place.at(&format!(
+            "root/.wharf-upload-{}",
+            format!("{n:02x}").repeat(12)
+        ))
+    };
+    let hour = std::time::Duration::from_secs(3600);
+    let make = |path: &PathBuf, age| {
+        let file = std::fs::File::create(path).unwrap();
+        let touched = std::time::SystemTime::now() - age;
+        file.set_modified(touched).unwrap();
+        file
+    };
+    let (left, new, held) = (name(1), name(2), name(3));
+    let similar = place.at("root/.wharf-upload-notes");
+    drop((
+        make(&left, 2 * hour),
+        make(&new, hour / 2),
+        make(&similar, 2 * hour),
+    ));
+    let file = make(&held, 2 * hour);
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let folder = place.open(ALL);
+    let upload = folder.upload(&path("/new"), Replace::Never).unwrap();
+    assert!(!left.exists());
+    assert!(new.exists() && held.exists() && similar.exists());
+    // An upload that is made, however slowly, is held.
+    let is_other = |path: &PathBuf| ![&new, &held, &similar].contains(&path);
+    let entries = std::fs::read_dir(place.at("root")).unwrap();
+    let unfinished = entries.map(|entry| entry.unwrap().path());
+    let unfinished = unfinished
+        .filter(|path| path.to_string_lossy().contains(".wharf-upload-"))
+        .find(is_other)
+        .unwrap();
+    drop(
+        std::fs::File::open(&unfinished)
+            .map(|file| file.set_modified(std::time::SystemTime::now() - 2 * hour)),
+    );
+    place
+        .open(ALL)
+        .upload(&path("/other"), Replace::Never)
+        .unwrap();
+    assert!(unfinished.exists());
+    upload.finish().unwrap();
+}
+
 /// Two begin at the same time; the second to end is told.
 #[test]
 fn an_upload_that_must_not_replace_does_not() {

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use aws_lc_rs::rand;
 use cap_std::fs::{Dir, OpenOptions};
-use rustix::fs::RenameFlags;
+use rustix::fs::{FlockOperation, RenameFlags, flock};
 
 use super::entry::Facts;
 use super::error::{Error, Result};
@@ -18,6 +18,9 @@ use super::path::FilePath;
 
 /// What the names of unfinished uploads begin with.
 const PREFIX: &[u8] = b".wharf-upload-";
+
+/// The octets that come behind, each as two digits.
+const RANDOM: usize = 12;
 
 /// Whether a file of this name is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,12 @@ pub(super) fn is_unfinished(name: &[u8]) -> bool {
     name.starts_with(PREFIX)
 }
 
+/// Whether [`unfinished`] could have made a name.
+pub(super) fn is_name(name: &[u8]) -> bool {
+    let digits = name.strip_prefix(PREFIX).unwrap_or_default();
+    digits.len() == 2 * RANDOM && digits.iter().all(u8::is_ascii_hexdigit)
+}
+
 impl Upload {
     /// Begins to write `name` in `dir`, where `there` is a file that it would replace.
     pub(super) fn begin(
@@ -58,6 +67,8 @@ impl Upload {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         let file = dir.open_with(unfinished.as_path(), &options)?.into_std();
+        // For `leftovers`. Where there are no locks nobody else gets one either.
+        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
         let upload = Upload {
             dir,
             file,
@@ -132,7 +143,7 @@ impl Drop for Upload {
 
 /// A name that nobody can guess.
 fn unfinished() -> Result<FilePath> {
-    let mut random = [0; 12];
+    let mut random = [0; RANDOM];
     rand::fill(&mut random).map_err(|_| io::Error::other("there is no randomness"))?;
     let mut name = PREFIX.to_vec();
     for octet in random {
