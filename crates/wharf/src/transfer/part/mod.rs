@@ -4,11 +4,16 @@
 //! The final name appears only when everything is there, on the disk, and as it was asked for; a
 //! file that stands there already is replaced only on request. All names are looked up in one
 //! open folder, and no link is followed, so that nobody else's choice of names leads anywhere.
-//! Sources: open(2), renameat2(2), flock(2). Not here: writing (`writer.rs`), the record's text (`record.rs`).
+//! Sources: open(2), renameat2(2), flock(2). Not here: writing (`writer.rs`), the
+//! record beside it (`state.rs`), its text (`record.rs`).
+
+mod folder;
+mod state;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +24,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::record::{self, Record};
+pub(super) use self::folder::Folder;
+use self::state::{load, save};
+use super::record::Record;
 use crate::socket::error::{Error, Kind, Op, Result};
 
 /// Permissions of what is made, less the umask.
@@ -39,65 +46,6 @@ pub enum Overwrite {
     Refuse,
     /// It is replaced, once everything is there.
     Replace,
-}
-
-/// An open folder.
-#[derive(Debug)]
-pub(super) struct Folder {
-    fd: OwnedFd,
-    path: PathBuf,
-}
-
-impl Folder {
-    /// Opens it.
-    ///
-    /// # Errors
-    /// Kind `Local` if there is none.
-    pub(super) fn open(path: &Path) -> Result<Arc<Folder>> {
-        let path = match path.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => path,
-        };
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match fs::open(path, flags, Mode::empty()) {
-            Ok(fd) => Ok(Arc::new(Folder {
-                fd,
-                path: path.to_owned(),
-            })),
-            Err(error) => Err(failed(Op::Open, path, error).hint("the folder must be there")),
-        }
-    }
-
-    /// The path of a name in it, to be shown.
-    pub(super) fn shown(&self, name: &OsStr) -> PathBuf {
-        match self.path.as_os_str() == "." {
-            true => PathBuf::from(name),
-            false => self.path.join(name),
-        }
-    }
-
-    /// What stands at a name, if anything does; of a link, the link itself.
-    pub(super) fn kind(&self, name: &OsStr) -> Result<Option<FileType>> {
-        match fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(failed(Op::Open, &self.shown(name), error)),
-        }
-    }
-
-    /// The file at a name, to be read; `None` if there is none, or it is no ordinary file.
-    pub(super) fn read(&self, name: &OsStr) -> Option<(File, u64)> {
-        let file = fs::openat(&self.fd, name, OFlags::RDONLY | CAREFUL, Mode::empty()).ok()?;
-        let stat = fs::fstat(&file).ok()?;
-        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let size = u64::try_from(stat.st_size).ok()?;
-        is_file.then(|| (file.into(), size))
-    }
-
-    fn remove(&self, name: &OsStr) {
-        // What is gone already needs no removing, and what cannot be removed harms nobody.
-        let _ = fs::unlinkat(&self.fd, name, AtFlags::empty());
-    }
 }
 
 /// An unfinished file.
@@ -308,36 +256,6 @@ fn with(name: &OsStr, ending: &str) -> OsString {
     name
 }
 
-/// The record beside an unfinished file, if there is one that can be understood.
-fn load(folder: &Folder, name: &OsStr) -> Option<Record> {
-    let (file, _) = folder.read(&with(name, ".part.state"))?;
-    let mut text = String::new();
-    file.take(record::MAX_LEN as u64)
-        .read_to_string(&mut text)
-        .ok()?;
-    Record::parse(&text)
-}
-
-/// Writes a record whole, or leaves the one that is there.
-fn save(folder: &Folder, name: &OsStr, record: &Record) -> Result<()> {
-    let (state, new) = (with(name, ".part.state"), with(name, ".part.state.new"));
-    let shown = folder.shown(&state);
-    let say = |error: io::Error| Error::io(Op::Open, error).at(shown.display(), None);
-    folder.remove(&new);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | CAREFUL;
-    let fd = fs::openat(&folder.fd, &new, flags, MODE).map_err(|error| say(error.into()))?;
-    let mut file = File::from(fd);
-    let written = file
-        .write_all(record.emit().as_bytes())
-        .and_then(|()| file.sync_data());
-    let fd = folder.fd.as_fd();
-    let renamed = written.and_then(|()| Ok(fs::renameat(fd, &new, fd, &state)?));
-    renamed.map_err(|error| {
-        folder.remove(&new);
-        say(error)
-    })
-}
-
 fn timestamps(time: SystemTime) -> Option<Timestamps> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let modified = Timespec {
@@ -352,122 +270,4 @@ fn timestamps(time: SystemTime) -> Option<Timestamps> {
         last_access: unchanged,
         last_modification: modified,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{FileExt, symlink};
-    use std::time::Duration;
-
-    use super::*;
-
-    struct Place {
-        dir: tempfile::TempDir,
-        folder: Arc<Folder>,
-        name: OsString,
-    }
-
-    impl Place {
-        fn new() -> Place {
-            let dir = tempfile::tempdir().unwrap();
-            let folder = Folder::open(dir.path()).unwrap();
-            let name = "file".into();
-            Place { dir, folder, name }
-        }
-
-        fn path(&self, name: &str) -> PathBuf {
-            self.dir.path().join(name)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let entries = std::fs::read_dir(self.dir.path()).unwrap();
-            let name = |entry: io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
-            let mut names: Vec<_> = entries.map(|e| name(e).into_string().unwrap()).collect();
-            names.sort();
-            names
-        }
-
-        fn create(&self) -> Part {
-            Part::create(&self.folder, &self.name, &Record::default()).unwrap()
-        }
-
-        fn find(&self) -> Result<Option<Part>> {
-            Part::find(&self.folder, &self.name, Overwrite::Refuse)
-        }
-    }
-
-    #[test]
-    fn a_part_is_found_again_with_its_record_and_gets_its_name_at_the_end() {
-        let place = Place::new();
-        assert!(place.find().unwrap().is_none());
-        let part = place.create();
-        part.file().write_all_at(b"hello", 0).unwrap();
-        let mut record = Record::default();
-        record.done.add(0..5);
-        part.checkpoint(record.clone())().unwrap();
-        drop(part);
-        assert_eq!(place.names(), ["file.part", "file.part.state"]);
-        let part = place.find().unwrap().unwrap();
-        assert_eq!(part.record, Some(record));
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-        let path = part.finish(Overwrite::Refuse, Some(time)).unwrap();
-        assert_eq!(place.names(), ["file"]);
-        assert_eq!(std::fs::read(&path).unwrap(), b"hello");
-        assert_eq!(std::fs::metadata(&path).unwrap().modified().unwrap(), time);
-    }
-
-    #[test]
-    fn a_name_that_is_taken_meanwhile_is_not_replaced_unless_that_was_asked_for() {
-        let place = Place::new();
-        let part = place.create();
-        std::fs::write(place.path("file"), "mine").unwrap();
-        let error = part.finish(Overwrite::Refuse, None).unwrap_err();
-        assert_eq!(error.kind(), Kind::Local);
-        assert_eq!(std::fs::read(place.path("file")).unwrap(), b"mine");
-        assert_eq!(place.names(), ["file", "file.part", "file.part.state"]);
-        part.finish(Overwrite::Replace, None).unwrap();
-        assert_eq!(std::fs::read(place.path("file")).unwrap(), b"");
-    }
-
-    #[test]
-    fn no_link_is_followed() {
-        let place = Place::new();
-        std::fs::write(place.path("victim"), "precious").unwrap();
-        symlink("victim", place.path("file.part")).unwrap();
-        assert_eq!(place.find().unwrap_err().kind(), Kind::Local);
-        let error = Part::create(&place.folder, &place.name, &Record::default()).unwrap_err();
-        assert!(error.reason().contains("exists"), "{error}");
-        std::fs::remove_file(place.path("file.part")).unwrap();
-        // A hard link to what is elsewhere is no file of ours alone.
-        std::fs::hard_link(place.path("victim"), place.path("file.part")).unwrap();
-        assert_eq!(place.find().unwrap_err().kind(), Kind::Local);
-        std::fs::remove_file(place.path("file.part")).unwrap();
-        // A link at the final name is replaced itself.
-        let part = place.create();
-        symlink("victim", place.path("file")).unwrap();
-        assert!(part.finish(Overwrite::Refuse, None).is_err());
-        part.finish(Overwrite::Replace, None).unwrap();
-        assert_eq!(std::fs::read(place.path("victim")).unwrap(), b"precious");
-        assert!(place.path("file").symlink_metadata().unwrap().is_file());
-    }
-
-    #[test]
-    fn what_somebody_else_began_is_left_alone() {
-        let place = Place::new();
-        std::fs::write(place.path("file.part"), "of another program").unwrap();
-        let error = place.find().unwrap_err();
-        assert!(error.try_this().unwrap().contains("--force"));
-        let forced = Part::find(&place.folder, &place.name, Overwrite::Replace);
-        assert!(forced.unwrap().unwrap().record.is_none());
-    }
-
-    #[test]
-    fn one_part_has_one_writer() {
-        let place = Place::new();
-        let part = place.create();
-        let error = place.find().unwrap_err();
-        assert!(error.reason().contains("another wharf get"), "{error}");
-        drop(part);
-        assert!(place.find().unwrap().is_some());
-    }
 }
