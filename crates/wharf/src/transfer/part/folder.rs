@@ -67,6 +67,13 @@ impl Folder {
         is_file.then(|| (file.into(), size))
     }
 
+    /// Whether a name leads to this open file, and to no other that has come in its place.
+    pub(super) fn leads_to(&self, name: &OsStr, file: &File) -> bool {
+        let of = |stat: fs::Stat| (stat.st_dev, stat.st_ino);
+        let named = fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map(of);
+        matches!((named, fs::fstat(file).map(of)), (Ok(named), Ok(open)) if named == open)
+    }
+
     pub(super) fn remove(&self, name: &OsStr) {
         // What is gone already needs no removing, and what cannot be removed harms nobody.
         let _ = fs::unlinkat(&self.fd, name, AtFlags::empty());

@@ -38,6 +38,9 @@ const CAREFUL: OFlags = OFlags::NOFOLLOW
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
+/// So often an unfinished file is looked for that others finish meanwhile.
+const TRIES: usize = 100;
+
 /// Whether a file that stands at the final name may be replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overwrite {
@@ -70,29 +73,24 @@ impl Part {
     ) -> Result<Option<Part>> {
         let part_name = with(name, ".part");
         let shown = folder.shown(&part_name);
-        let fd = match fs::openat(
-            &folder.fd,
-            &part_name,
-            OFlags::RDWR | CAREFUL,
-            Mode::empty(),
-        ) {
-            Ok(fd) => fd,
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(foreign(&shown, "it is a link")),
-            Err(error) => return Err(failed(Op::Open, &shown, error)),
+        let mut tries = 0..TRIES;
+        let file = loop {
+            let Some(fd) = open(folder, &part_name, &shown)? else {
+                return Ok(None);
+            };
+            lock(&fd, &shown)?;
+            let file = File::from(fd);
+            if folder.leads_to(&part_name, &file) {
+                break file;
+            }
+            // Whoever had the lock has finished the file, and it has its own name now.
+            tries.next().ok_or_else(|| taken(&shown))?;
         };
-        let stat = fs::fstat(&fd).map_err(|error| failed(Op::Open, &shown, error))?;
-        let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1;
-        if !is_plain || !is_ours {
-            return Err(foreign(&shown, "it is not a file of yours alone"));
-        }
-        lock(&fd, &shown)?;
         let part = Part {
             record: load(folder, name),
             folder: folder.clone(),
             name: name.to_owned(),
-            file: Arc::new(fd.into()),
+            file: Arc::new(file),
         };
         // A file that we began has a record beside it from its first moment on.
         let is_begun = folder.kind(&with(name, ".part.state"))?.is_some();
@@ -120,10 +118,14 @@ impl Part {
             failed(Op::Open, &shown, error)
         })?;
         lock(&fd, &shown)?;
+        let file = File::from(fd);
+        if !folder.leads_to(&part_name, &file) {
+            return Err(taken(&shown));
+        }
         Ok(Part {
             folder: folder.clone(),
             name: name.to_owned(),
-            file: Arc::new(fd.into()),
+            file: Arc::new(file),
             record: None,
         })
     }
@@ -174,14 +176,19 @@ impl Part {
 
     /// Removes it and its record: nothing of use is in it.
     pub(super) fn discard(self) {
-        self.folder.remove(&with(&self.name, ".part"));
+        let part = with(&self.name, ".part");
+        if !self.folder.leads_to(&part, &self.file) {
+            return;
+        }
+        self.folder.remove(&part);
         self.folder.remove(&with(&self.name, ".part.state"));
     }
 
     /// Gives it its final name, once all of it is on the disk. Waits for the disk.
     ///
     /// # Errors
-    /// Kind `Local` if something stands there that must not be replaced.
+    /// Kind `Local` if something stands there that must not be replaced, or the unfinished file is no
+    /// longer where it was.
     pub(super) fn finish(&self, over: Overwrite, modified: Option<SystemTime>) -> Result<PathBuf> {
         let shown = self.final_shown();
         let say = |error: Errno| failed(Op::Close, &shown, error);
@@ -192,6 +199,13 @@ impl Part {
             .sync_all()
             .map_err(|error| Error::io(Op::Close, error).at(self.shown().display(), None))?;
         let part = with(&self.name, ".part");
+        if !self.folder.leads_to(&part, &self.file) {
+            return Err(
+                Error::new(Op::Close, Kind::Local, "somebody has moved or replaced it")
+                    .at(self.shown().display(), None)
+                    .hint("the same command gets it again"),
+            );
+        }
         let fd = self.folder.fd.as_fd();
         let renamed = match over {
             Overwrite::Replace => fs::renameat(fd, &part, fd, &self.name),
@@ -235,16 +249,33 @@ fn failed(op: Op, shown: &Path, error: Errno) -> Error {
     Error::io(op, error.into()).at(shown.display(), None)
 }
 
+/// An unfinished file of ours alone, to be written; `None` if there is none.
+fn open(folder: &Folder, part: &OsStr, shown: &Path) -> Result<Option<OwnedFd>> {
+    let fd = match fs::openat(&folder.fd, part, OFlags::RDWR | CAREFUL, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP) => return Err(foreign(shown, "it is a link")),
+        Err(error) => return Err(failed(Op::Open, shown, error)),
+    };
+    let stat = fs::fstat(&fd).map_err(|error| failed(Op::Open, shown, error))?;
+    let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+    let is_ours = stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_nlink == 1;
+    match is_plain && is_ours {
+        true => Ok(Some(fd)),
+        false => Err(foreign(shown, "it is not a file of yours alone")),
+    }
+}
+
+fn taken(shown: &Path) -> Error {
+    Error::new(Op::Open, Kind::Local, "another wharf get is writing it")
+        .at(shown.display(), None)
+        .hint("wait for it, or -o NAME for another name")
+}
+
 /// The lock goes with the last descriptor, however the program ends.
 fn lock(fd: &OwnedFd, shown: &Path) -> Result<()> {
     match fs::flock(fd, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => {
-            Err(
-                Error::new(Op::Open, Kind::Local, "another wharf get is writing it")
-                    .at(shown.display(), None)
-                    .hint("wait for it, or -o NAME for another name"),
-            )
-        }
+        Err(Errno::WOULDBLOCK) => Err(taken(shown)),
         // A file system without locks does without.
         _ => Ok(()),
     }

@@ -115,3 +115,43 @@ fn one_part_has_one_writer() {
     drop(part);
     assert!(place.find().unwrap().is_some());
 }
+
+#[test]
+fn a_file_that_others_finish_meanwhile_is_left_as_it_is() {
+    let place = Place::new();
+    // As many find it at one moment as possible, and each finishes what it has.
+    std::thread::scope(|scope| {
+        for content in [b"left", b"also"] {
+            let place = &place;
+            scope.spawn(move || {
+                for _ in 0..300 {
+                    let (folder, name) = (&place.folder, &place.name);
+                    let nothing = Record::default();
+                    let part = match Part::find(folder, name, Overwrite::Replace) {
+                        Ok(Some(part)) => part.restart(&nothing).map(|()| part),
+                        Ok(None) => Part::create(folder, name, &nothing),
+                        Err(error) => Err(error),
+                    };
+                    // Only one can have it.
+                    let Ok(part) = part else { continue };
+                    part.file().write_all_at(content, 0).unwrap();
+                    part.finish(Overwrite::Replace, None).unwrap();
+                    let finished = std::fs::read(place.path("file")).unwrap();
+                    assert_eq!(finished.len(), content.len());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_came_in_the_place_of_a_part_gets_no_name() {
+    let place = Place::new();
+    let part = place.create();
+    std::fs::rename(place.path("file.part"), place.path("mine")).unwrap();
+    std::fs::write(place.path("file.part"), "of another program").unwrap();
+    let error = part.finish(Overwrite::Refuse, None).unwrap_err();
+    assert!(error.reason().contains("replaced"), "{error}");
+    part.discard();
+    assert_eq!(place.names(), ["file.part", "file.part.state", "mine"]);
+}
