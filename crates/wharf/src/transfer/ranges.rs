@@ -64,6 +64,11 @@ impl Ranges {
         gaps
     }
 
+    /// Behind the last octet that is there; 0 if none is.
+    pub fn end(&self) -> u64 {
+        self.list.last().map_or(0, |last| last.end)
+    }
+
     /// Where the octets that are there from the start end.
     pub fn prefix(&self) -> u64 {
         match self.list.first() {

@@ -21,6 +21,21 @@ use crate::socket::units::{percent_decode, percent_encode};
 /// The first line.
 const BEGIN: &str = "wharf get 1";
 
+/// What the first line of every version begins with.
+const MARK: &[u8] = b"wharf get ";
+
+/// Whether a file that begins so is a record, perhaps of another version or cut off.
+pub(super) fn is_ours(octets: &[u8]) -> bool {
+    let line = octets.split(|octet| *octet == b'\n').next();
+    let version = line.and_then(|line| line.strip_prefix(MARK));
+    version.is_some_and(|version| !version.is_empty() && version.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether these are the first octets of a record, of which less than a line was written.
+pub(super) fn is_begun(octets: &[u8]) -> bool {
+    BEGIN.as_bytes().starts_with(octets)
+}
+
 /// The most that is read of it, in octets.
 pub(super) const MAX_LEN: usize = 256 * 1024;
 
@@ -132,12 +147,24 @@ mod tests {
              done 0-65535\ndone 100000-100000\nend\n"
         );
         assert_eq!(Record::parse(&text), Some(record()));
+        assert!(is_ours(text.as_bytes()) && is_ours(b"wharf get 12\nnew things"));
+        for other in [
+            "",
+            "wharf get ",
+            "wharf get 1 of my notes",
+            "wharf",
+            "my notes\n",
+        ] {
+            assert!(!is_ours(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]
     fn what_is_cut_off_or_odd_is_none() {
         let text = record().emit();
         for end in 0..text.len() {
+            let cut = &text.as_bytes()[..end];
+            assert!(is_ours(cut) || is_begun(cut), "{end}");
             assert_eq!(Record::parse(&text[..end]), None, "{}", &text[..end]);
         }
         for (from, to) in [

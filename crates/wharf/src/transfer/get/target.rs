@@ -126,7 +126,7 @@ impl Target {
                 }
             }
         }
-        target.part = Part::find(&target.folder, &name, target.over)?;
+        target.part = Part::find(&target.folder, &name)?;
         Ok(None)
     }
 

@@ -25,7 +25,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 pub(super) use self::folder::Folder;
-use self::state::{load, save};
+use self::state::{Found, save};
 use super::record::Record;
 use crate::socket::error::{Error, Kind, Op, Result};
 
@@ -66,16 +66,13 @@ impl Part {
     ///
     /// # Errors
     /// Kind `Local` if it was not begun by us, or somebody writes it now.
-    pub(super) fn find(
-        folder: &Arc<Folder>,
-        name: &OsStr,
-        over: Overwrite,
-    ) -> Result<Option<Part>> {
+    pub(super) fn find(folder: &Arc<Folder>, name: &OsStr) -> Result<Option<Part>> {
         let part_name = with(name, ".part");
         let shown = folder.shown(&part_name);
         let mut tries = 0..TRIES;
         let file = loop {
             let Some(fd) = open(folder, &part_name, &shown)? else {
+                state::find(folder, name)?;
                 return Ok(None);
             };
             lock(&fd, &shown)?;
@@ -86,19 +83,19 @@ impl Part {
             // Whoever had the lock has finished the file, and it has its own name now.
             tries.next().ok_or_else(|| taken(&shown))?;
         };
-        let part = Part {
-            record: load(folder, name),
+        let size = file.metadata().map_or(0, |file| file.len());
+        let record = match state::find(folder, name)? {
+            Found::Ours(record) => record.filter(|record| record.done.end() <= size),
+            // One that we began has a record from its first octet on.
+            Found::Nothing if size == 0 => None,
+            Found::Nothing => return Err(foreign(&shown, "wharf get has not begun it")),
+        };
+        Ok(Some(Part {
+            record,
             folder: folder.clone(),
             name: name.to_owned(),
             file: Arc::new(file),
-        };
-        // A file that we began has a record beside it from its first moment on.
-        let is_begun = folder.kind(&with(name, ".part.state"))?.is_some();
-        if !is_begun && over == Overwrite::Refuse {
-            return Err(foreign(&shown, "wharf get has not begun it")
-                .hint("move it away; or --force, which overwrites it"));
-        }
-        Ok(Some(part))
+        }))
     }
 
     /// Makes an empty one.
@@ -108,26 +105,30 @@ impl Part {
     pub(super) fn create(folder: &Arc<Folder>, name: &OsStr, record: &Record) -> Result<Part> {
         let part_name = with(name, ".part");
         let shown = folder.shown(&part_name);
-        // The record first: a part without one counts as somebody else's.
-        save(folder, name, record)?;
+        // A record of an earlier file may be there; something else must not.
+        state::find(folder, name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | CAREFUL;
-        let fd = fs::openat(&folder.fd, &part_name, flags, MODE).map_err(|error| {
-            if error != Errno::EXIST {
-                folder.remove(&with(name, ".part.state"));
-            }
-            failed(Op::Open, &shown, error)
-        })?;
+        let fd = fs::openat(&folder.fd, &part_name, flags, MODE)
+            .map_err(|error| failed(Op::Open, &shown, error))?;
         lock(&fd, &shown)?;
         let file = File::from(fd);
         if !folder.leads_to(&part_name, &file) {
             return Err(taken(&shown));
         }
-        Ok(Part {
+        let part = Part {
             folder: folder.clone(),
             name: name.to_owned(),
             file: Arc::new(file),
             record: None,
-        })
+        };
+        // Before its first octet: with octets, and without a record, it would be somebody else's.
+        match part.save(record) {
+            Ok(()) => Ok(part),
+            Err(error) => {
+                part.withdraw();
+                Err(error)
+            }
+        }
     }
 
     /// The file, for writing and reading.
@@ -176,12 +177,19 @@ impl Part {
 
     /// Removes it and its record: nothing of use is in it.
     pub(super) fn discard(self) {
-        let part = with(&self.name, ".part");
-        if !self.folder.leads_to(&part, &self.file) {
-            return;
+        if self.withdraw() {
+            self.folder.remove(&with(&self.name, ".part.state"));
         }
-        self.folder.remove(&part);
-        self.folder.remove(&with(&self.name, ".part.state"));
+    }
+
+    /// Removes the file; says whether it was there still.
+    fn withdraw(&self) -> bool {
+        let part = with(&self.name, ".part");
+        let is_there = self.folder.leads_to(&part, &self.file);
+        if is_there {
+            self.folder.remove(&part);
+        }
+        is_there
     }
 
     /// Gives it its final name, once all of it is on the disk. Waits for the disk.

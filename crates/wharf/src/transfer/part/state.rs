@@ -10,18 +10,57 @@ use std::os::fd::AsFd;
 use rustix::fs::{self, OFlags};
 
 use super::folder::Folder;
-use super::{CAREFUL, MODE, with};
+use super::{CAREFUL, MODE, foreign, with};
 use crate::socket::error::{Error, Op, Result};
 use crate::transfer::record::{self, Record};
 
-/// The record beside an unfinished file, if there is one that can be understood.
-pub(super) fn load(folder: &Folder, name: &OsStr) -> Option<Record> {
-    let (file, _) = folder.read(&with(name, ".part.state"))?;
-    let mut text = String::new();
-    file.take(record::MAX_LEN as u64)
-        .read_to_string(&mut text)
+/// What stands where the record of an unfinished file does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    /// One of ours, if it can be understood.
+    Ours(Option<Record>),
+}
+
+/// Looks for the record of an unfinished file.
+///
+/// # Errors
+/// Kind `Local` if what stands there, or where a new one is written first, is not of wharf get.
+pub(super) fn find(folder: &Folder, name: &OsStr) -> Result<Found> {
+    own_new(folder, &with(name, ".part.state.new"))?;
+    let state = with(name, ".part.state");
+    if folder.kind(&state)?.is_none() {
+        return Ok(Found::Nothing);
+    }
+    let octets = read(folder, &state).filter(|octets| record::is_ours(octets));
+    let octets = octets.ok_or_else(|| not_ours(folder, &state))?;
+    let text = String::from_utf8(octets).ok();
+    Ok(Found::Ours(text.and_then(|text| Record::parse(&text))))
+}
+
+/// What a crash has left of a new record is ours, however little; nothing else may stand there.
+fn own_new(folder: &Folder, new: &OsStr) -> Result<()> {
+    let is_ours = |octets: Vec<u8>| record::is_ours(&octets) || record::is_begun(&octets);
+    match folder.kind(new)?.is_none() || read(folder, new).is_some_and(is_ours) {
+        true => Ok(()),
+        false => Err(not_ours(folder, new)),
+    }
+}
+
+fn not_ours(folder: &Folder, name: &OsStr) -> Error {
+    foreign(
+        &folder.shown(name),
+        "wharf get keeps its notes there, and this is something else",
+    )
+}
+
+fn read(folder: &Folder, name: &OsStr) -> Option<Vec<u8>> {
+    let (file, _) = folder.read(name)?;
+    let mut octets = Vec::new();
+    file.take(record::MAX_LEN as u64 + 1)
+        .read_to_end(&mut octets)
         .ok()?;
-    Record::parse(&text)
+    Some(octets)
 }
 
 /// Writes a record whole, or leaves the one that is there.
@@ -29,6 +68,7 @@ pub(super) fn save(folder: &Folder, name: &OsStr, record: &Record) -> Result<()>
     let (state, new) = (with(name, ".part.state"), with(name, ".part.state.new"));
     let shown = folder.shown(&state);
     let say = |error: io::Error| Error::io(Op::Open, error).at(shown.display(), None);
+    own_new(folder, &new)?;
     folder.remove(&new);
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | CAREFUL;
     let fd = fs::openat(&folder.fd, &new, flags, MODE).map_err(|error| say(error.into()))?;

@@ -37,7 +37,7 @@ impl Place {
     }
 
     fn find(&self) -> Result<Option<Part>> {
-        Part::find(&self.folder, &self.name, Overwrite::Refuse)
+        Part::find(&self.folder, &self.name)
     }
 }
 
@@ -97,13 +97,56 @@ fn no_link_is_followed() {
 }
 
 #[test]
-fn what_somebody_else_began_is_left_alone() {
+fn what_somebody_else_made_is_left_alone_at_each_of_the_names() {
+    for name in ["file.part", "file.part.state", "file.part.state.new"] {
+        let place = Place::new();
+        let path = place.path(name);
+        std::fs::write(&path, "of another program").unwrap();
+        let error = place.find().unwrap_err();
+        assert_eq!(error.kind(), Kind::Local, "{name}");
+        assert!(error.try_this().unwrap().contains("move it away"), "{name}");
+        let begun = Part::create(&place.folder, &place.name, &Record::default());
+        assert!(begun.is_err(), "{name}");
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            b"of another program",
+            "{name}"
+        );
+        assert_eq!(place.names(), [name]);
+    }
+    // A folder or a link at such a name is nobody's record, either.
     let place = Place::new();
-    std::fs::write(place.path("file.part"), "of another program").unwrap();
-    let error = place.find().unwrap_err();
-    assert!(error.try_this().unwrap().contains("--force"));
-    let forced = Part::find(&place.folder, &place.name, Overwrite::Replace);
-    assert!(forced.unwrap().unwrap().record.is_none());
+    std::fs::create_dir(place.path("file.part.state.new")).unwrap();
+    assert!(place.find().is_err());
+    std::fs::remove_dir(place.path("file.part.state.new")).unwrap();
+    symlink("victim", place.path("file.part.state")).unwrap();
+    assert!(place.find().is_err());
+}
+
+#[test]
+fn a_crash_leaves_nothing_that_is_in_the_way() {
+    // After the file was made, and before its record was.
+    let place = Place::new();
+    std::fs::write(place.path("file.part"), "").unwrap();
+    std::fs::write(place.path("file.part.state.new"), "wharf g").unwrap();
+    let part = place.find().unwrap().unwrap();
+    assert_eq!(part.record, None);
+    part.restart(&Record::default()).unwrap();
+    drop(part);
+    assert_eq!(place.names(), ["file.part", "file.part.state"]);
+    // After the finished file got its name, and before its record was removed.
+    let mut record = Record::default();
+    record.done.add(0..5);
+    save(&place.folder, &place.name, &record).unwrap();
+    assert_eq!(
+        place.find().unwrap().unwrap().record,
+        None,
+        "the file is empty"
+    );
+    std::fs::remove_file(place.path("file.part")).unwrap();
+    drop(place.create());
+    let record = place.find().unwrap().unwrap().record;
+    assert_eq!(record, Some(Record::default()));
 }
 
 #[test]
@@ -127,7 +170,7 @@ fn a_file_that_others_finish_meanwhile_is_left_as_it_is() {
                 for _ in 0..300 {
                     let (folder, name) = (&place.folder, &place.name);
                     let nothing = Record::default();
-                    let part = match Part::find(folder, name, Overwrite::Replace) {
+                    let part = match Part::find(folder, name) {
                         Ok(Some(part)) => part.restart(&nothing).map(|()| part),
                         Ok(None) => Part::create(folder, name, &nothing),
                         Err(error) => Err(error),
