@@ -274,6 +274,7 @@ fn a_full_disk_keeps_the_part_and_the_next_try_goes_on() {
     let line = "mkdir disk && mount -t tmpfs -o size=2m none disk || exit 99
         \"$0\" get -o disk/x \"$1\"; code=$?
         ls disk; [ $code = 9 ] || exit 98
+        grep -q ^done disk/x.part.state || exit 97
         mount -o remount,size=5m disk && \"$0\" get -o disk/x \"$1\" && sha256sum <disk/x";
     let program = binary().to_str().unwrap();
     let output = Tool::UNSHARE
@@ -281,7 +282,31 @@ fn a_full_disk_keeps_the_part_and_the_next_try_goes_on() {
         .run();
     output.code(0).stderr_has("no space left on device");
     output.stdout_is(format!("x.part\nx.part.state\n{}  -\n", sum(&data)));
-    assert_eq!(site.ranges().len(), 2);
+    // What was given up for the record is little.
+    let ranges = site.ranges();
+    assert_eq!(ranges.len(), 2);
+    let begin = ranges[1].split('-').next().unwrap();
+    assert!(begin.parse::<u64>().unwrap() > 1 << 20, "{begin}");
+}
+
+#[test]
+fn a_file_that_may_be_no_larger_keeps_what_there_is_of_it() {
+    let data = pattern::bytes(3 << 20);
+    let site = Site::start(&data, []);
+    let folder = tempfile::tempdir().unwrap();
+    // ulimit counts in blocks of 512 or of 1024 octets; both are less than the file.
+    let limited = shell(&format!(
+        "ulimit -f 2000; exec wharf get {}",
+        site.url("/x")
+    ));
+    let output = limited.folder(folder.path()).run();
+    output
+        .code(9)
+        .stderr_has("too large")
+        .stderr_has("goes on from there");
+    get(folder.path(), &[&site.url("/x")]).run().code(0);
+    has_only(folder.path(), "x", &data);
+    assert!(site.ranges()[1].ends_with('-'));
 }
 
 #[test]

@@ -53,6 +53,10 @@ impl Watch {
             _ => Some(handler(SignalKind::hangup())?),
         };
         let mut usr1 = handler(SignalKind::user_defined1())?;
+        // A file that may be no larger (setrlimit(2)) is an error of the one who writes it; the handler,
+        // unlike ignoring it, is not handed on to commands.
+        let too_large = wharf_sys::process::Signal::XFSZ.as_raw();
+        drop(handler(SignalKind::from_raw(too_large))?);
         tokio::spawn(async move {
             loop {
                 let kind = tokio::select! {

@@ -28,6 +28,14 @@ impl Ranges {
             .splice(first..last.max(first), std::iter::once(start..end));
     }
 
+    /// Removes the octets from `end` on.
+    pub fn cut(&mut self, end: u64) {
+        self.list.retain(|range| range.start < end);
+        if let Some(last) = self.list.last_mut() {
+            last.end = last.end.min(end);
+        }
+    }
+
     /// How many octets there are.
     pub fn octets(&self) -> u64 {
         self.list.iter().map(|r| r.end - r.start).sum()
@@ -113,6 +121,22 @@ mod tests {
         assert_eq!(of(&[(0, 3)]).gaps(3), []);
         assert_eq!(of(&[(0, 3)]).prefix(), 3);
         assert_eq!(some.prefix(), 0);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_gone() {
+        for (end, left) in [
+            (0, of(&[])),
+            (2, of(&[])),
+            (3, of(&[(2, 3)])),
+            (6, of(&[(2, 4)])),
+            (7, of(&[(2, 4), (6, 7)])),
+            (9, of(&[(2, 4), (6, 8)])),
+        ] {
+            let mut some = of(&[(2, 4), (6, 8)]);
+            some.cut(end);
+            assert_eq!(some, left, "{end}");
+        }
     }
 
     proptest! {

@@ -24,6 +24,9 @@ const BEGIN: &str = "wharf get 1";
 /// What the first line of every version begins with.
 const MARK: &[u8] = b"wharf get ";
 
+/// The octets of the first line.
+pub(super) const MARK_LEN: u64 = BEGIN.len() as u64;
+
 /// Whether a file that begins so is a record, perhaps of another version or cut off.
 pub(super) fn is_ours(octets: &[u8]) -> bool {
     let line = octets.split(|octet| *octet == b'\n').next();
@@ -56,6 +59,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// What it says of the first `size` octets, which are all that the file has.
+    pub(super) fn within(mut self, size: u64) -> Record {
+        self.done.cut(size);
+        self
+    }
+
     /// Reads it; `None` if it is not whole, or not ours.
     pub fn parse(text: &str) -> Option<Record> {
         if text.len() > MAX_LEN {

@@ -240,8 +240,7 @@ impl FileTarget {
             part.discard();
             return Ok(());
         }
-        let kept = part.checkpoint(record.clone())();
-        part.record = Some(record);
+        let kept = part.keep(record);
         self.part = Some(part);
         kept
     }

@@ -14,6 +14,7 @@ mod tests;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,10 @@ const CAREFUL: OFlags = OFlags::NOFOLLOW
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
+
+/// What is given up of a file's end on a full disk, so that there is room for a record: one block, or
+/// as much as a file system may take for one.
+const GIVEN_UP: [u64; 2] = [64 << 10, 4 << 20];
 
 /// So often an unfinished file is looked for that others finish meanwhile.
 const TRIES: usize = 100;
@@ -85,7 +90,7 @@ impl Part {
         };
         let size = file.metadata().map_or(0, |file| file.len());
         let record = match state::find(folder, name)? {
-            Found::Ours(record) => record.filter(|record| record.done.end() <= size),
+            Found::Ours(record) => record.map(|record| record.within(size)),
             // One that we began has a record from its first octet on.
             Found::Nothing if size == 0 => None,
             Found::Nothing => return Err(foreign(&shown, "wharf get has not begun it")),
@@ -151,9 +156,39 @@ impl Part {
     /// # Errors
     /// What the system says.
     pub(super) fn restart(&self, record: &Record) -> Result<()> {
-        self.save(record)?;
-        let emptied = self.file.set_len(0);
-        emptied.map_err(|error| Error::io(Op::Open, error).at(self.shown().display(), None))
+        // What is forgotten needs no room, and a full disk may have none for a new record before the
+        // file is empty.
+        state::forget(&self.folder, &self.name)?;
+        self.cut(0)?;
+        self.save(record)
+    }
+
+    fn cut(&self, len: u64) -> Result<()> {
+        let cut = self.file.set_len(len);
+        cut.map_err(|error| Error::io(Op::Open, error).at(self.shown().display(), None))
+    }
+
+    /// Saves the last record of this run, octets first. On a full disk the end of the file is given up
+    /// for it. Nothing may write meanwhile.
+    ///
+    /// # Errors
+    /// What the system says. Then [`record`](Part::record) is the earlier one that is on the disk.
+    pub(super) fn keep(&mut self, mut record: Record) -> Result<()> {
+        let mut kept = self.checkpoint(record.clone())();
+        for octets in GIVEN_UP {
+            if !kept.as_ref().is_err_and(is_full) {
+                break;
+            }
+            let end = record.done.end().saturating_sub(octets);
+            record = record.within(end);
+            kept = self.cut(end).and_then(|()| self.save(&record));
+        }
+        self.record = match (&kept, state::find(&self.folder, &self.name)?) {
+            (Ok(()), _) => Some(record),
+            (Err(_), Found::Ours(known)) => known.map(|known| known.within(record.done.end())),
+            (Err(_), Found::Nothing) => None,
+        };
+        kept
     }
 
     /// Keeps a record of it. What the record says is there must be on the disk already.
@@ -255,6 +290,20 @@ fn foreign(shown: &Path, why: &str) -> Error {
 
 fn failed(op: Op, shown: &Path, error: Errno) -> Error {
     Error::io(op, error.into()).at(shown.display(), None)
+}
+
+/// Whether there was no room.
+fn is_full(error: &Error) -> bool {
+    use std::error::Error as _;
+    let system = error
+        .source()
+        .and_then(|why| why.downcast_ref::<io::Error>());
+    system.is_some_and(|why| {
+        matches!(
+            why.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    })
 }
 
 /// An unfinished file of ours alone, to be written; `None` if there is none.

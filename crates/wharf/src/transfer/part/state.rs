@@ -7,7 +7,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 
-use rustix::fs::{self, OFlags};
+use rustix::fs::{self, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::folder::Folder;
 use super::{CAREFUL, MODE, foreign, with};
@@ -61,6 +62,21 @@ fn read(folder: &Folder, name: &OsStr) -> Option<Vec<u8>> {
         .read_to_end(&mut octets)
         .ok()?;
     Some(octets)
+}
+
+/// Leaves nothing of a record but that it is one.
+///
+/// # Errors
+/// What the system says.
+pub(super) fn forget(folder: &Folder, name: &OsStr) -> Result<()> {
+    let state = with(name, ".part.state");
+    let say =
+        |error: io::Error| Error::io(Op::Open, error).at(folder.shown(&state).display(), None);
+    match fs::openat(&folder.fd, &state, OFlags::WRONLY | CAREFUL, Mode::empty()) {
+        Ok(fd) => File::from(fd).set_len(record::MARK_LEN).map_err(say),
+        Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(say(error.into())),
+    }
 }
 
 /// Writes a record whole, or leaves the one that is there.
