@@ -13,6 +13,10 @@ use super::escape::is_obeyed;
 /// the name.
 pub const MAX_LEN: usize = 200;
 
+/// Endings of what `wharf get` keeps beside a file that is not complete. A peer's name with one of them would
+/// stand in the way of another file's.
+const KEPT_BESIDE: [&[u8]; 3] = [b".part", b".part.state", b".part.state.new"];
+
 /// Whom a name comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chooser {
@@ -24,7 +28,7 @@ pub enum Chooser {
 
 /// The name without what could do harm, in octets: what stands before a `/` or `\` is left out, and
 /// so are control characters, what turns the direction of text, and spaces at the ends; of a peer's, leading
-/// dots too. `None` if nothing is left, or only `.` or `..`.
+/// dots too, and the dot of an ending that means an unfinished file becomes `_`. `None` if nothing is left, or only `.` or `..`.
 pub fn harmless(name: &[u8], chooser: Chooser) -> Option<Vec<u8>> {
     let is_separator = |octet: &u8| match chooser {
         Chooser::User => *octet == b'/',
@@ -45,9 +49,23 @@ pub fn harmless(name: &[u8], chooser: Chooser) -> Option<Vec<u8>> {
             name = rest;
         }
     }
-    let name = shortened(name).trim_ascii().to_vec();
+    let mut name = shortened(name).trim_ascii().to_vec();
+    if chooser == Chooser::Peer {
+        let ending = KEPT_BESIDE.iter().find(|ending| has_ending(&name, ending));
+        let dot = ending.and_then(|ending| name.len().checked_sub(ending.len()));
+        if let Some(dot) = dot.and_then(|dot| name.get_mut(dot)) {
+            *dot = b'_';
+        }
+    }
     let means_a_folder = matches!(name.as_slice(), b"" | b"." | b"..");
     (!means_a_folder).then_some(name)
+}
+
+/// There are file systems that take both cases for one.
+fn has_ending(name: &[u8], ending: &[u8]) -> bool {
+    let at = name.len().checked_sub(ending.len());
+    at.and_then(|at| name.get(at..))
+        .is_some_and(|last| last.eq_ignore_ascii_case(ending))
 }
 
 /// At most [`MAX_LEN`] octets, cut where a character begins; the extension stays.
@@ -111,6 +129,23 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_names_no_unfinished_file() {
+        assert_eq!(of_peer("x.part").as_deref(), Some("x_part"));
+        assert_eq!(of_peer("x.PART. ").as_deref(), Some("x.PART."));
+        assert_eq!(of_peer("x.Part\0 ").as_deref(), Some("x_Part"));
+        assert_eq!(of_peer("x.part.state").as_deref(), Some("x_part.state"));
+        assert_eq!(
+            of_peer("x.part.state.new").as_deref(),
+            Some("x_part.state.new")
+        );
+        for fine in ["part", "x.part1.rar", "x.part.gz", "part.state"] {
+            assert_eq!(of_peer(fine).as_deref(), Some(fine));
+        }
+        let typed = harmless(b"x.part", Chooser::User);
+        assert_eq!(typed.as_deref(), Some(&b"x.part"[..]));
+    }
+
+    #[test]
     fn a_long_name_is_cut_and_keeps_its_extension() {
         let long = alloc::format!("{}.tar", "ä".repeat(300));
         let short = of_peer(&long).unwrap();
@@ -128,6 +163,8 @@ mod tests {
                 prop_assert!(name.len() <= MAX_LEN);
                 prop_assert!(!name.iter().any(|b| *b == b'/' || *b < b' ' || *b == 0x7f));
                 prop_assert!(name != b"." && name != b"..");
+                let unfinished = KEPT_BESIDE.iter().any(|ending| has_ending(&name, ending));
+                prop_assert!(chooser == Chooser::User || !unfinished);
                 prop_assert_eq!(harmless(&name, chooser), Some(name));
             }
         }
