@@ -266,6 +266,32 @@ fn standard_output_gets_data_and_nothing_else() {
 }
 
 #[test]
+fn what_is_open_or_a_device_is_written_to_as_it_is() {
+    let site = Site::start(b"data", []);
+    let folder = tempfile::tempdir().unwrap();
+    let url = site.url("/x");
+    for name in ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
+        let output = get(folder.path(), &["-o", name, &url]).run();
+        output.code(0).stdout_is("data");
+    }
+    // Also where it is a file, which then has what came before, too.
+    let line =
+        format!("(echo old; wharf get -o /dev/stdout {url}; wharf get -o /dev/fd/5 {url} 5>&1) >x");
+    shell(&line).folder(folder.path()).run().code(0);
+    has_only(folder.path(), "x", b"old\ndatadata");
+    let link = folder.path().join("null");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    get(folder.path(), &["--force", "-o", "null", &url])
+        .run()
+        .code(0);
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    let line = format!("mkfifo pipe; ln -s pipe way; cat pipe & wharf get -o way {url}; wait");
+    let output = shell(&line).folder(folder.path()).run();
+    output.code(0).stdout_is("data");
+    assert_eq!(names(folder.path()), ["null", "pipe", "way", "x"]);
+}
+
+#[test]
 fn a_full_disk_keeps_the_part_and_the_next_try_goes_on() {
     require!(Need::Root, Tool::UNSHARE);
     let data = pattern::bytes(3 << 20);

@@ -192,6 +192,12 @@ fn to(flags: &GetFlags, several: bool) -> Result<To> {
         return Ok(To::Stream(Endpoint::parse("-")?));
     }
     let path = Path::new(output);
+    if let Some(number) = descriptor(path) {
+        return Ok(To::Stream(match number {
+            1 => Endpoint::parse("-")?,
+            _ => Endpoint::parse(&format!("fd:{number}"))?,
+        }));
+    }
     if output.as_bytes().ends_with(b"/") || path.is_dir() {
         return Ok(To::Folder(path.to_owned(), naming));
     }
@@ -209,6 +215,20 @@ fn to(flags: &GetFlags, several: bool) -> Result<To> {
         );
     }
     Ok(To::File(path.to_owned()))
+}
+
+/// The number of a descriptor that is open already, if this is a name of one: whatever it leads to, it goes
+/// on where it is, and has no unfinished file beside it.
+fn descriptor(path: &Path) -> Option<u32> {
+    match path.to_str()? {
+        "/dev/stdout" => Some(1),
+        "/dev/stderr" => Some(2),
+        path => {
+            let folders = ["/dev/fd/", "/proc/self/fd/"];
+            let number = folders.iter().find_map(|folder| path.strip_prefix(folder));
+            number?.parse().ok()
+        }
+    }
 }
 
 /// The endpoint of an argument; what looks like a link without its scheme is told so.

@@ -58,7 +58,7 @@ impl Target {
             To::File(path) => {
                 let name = path.file_name().ok_or_else(|| nameless(path))?;
                 let folder = Folder::open(path.parent().unwrap_or(Path::new("")))?;
-                if let Some(FileType::CharacterDevice | FileType::Fifo) = folder.kind(name)? {
+                if is_device(&folder, name, job.options.overwrite)? {
                     return device(path, &job.from).map(Target::stream);
                 }
                 (folder, Some(name.to_owned()))
@@ -298,6 +298,20 @@ fn suggested(from: &Endpoint) -> Result<OsString> {
         Error::usage("this address has no name for a file")
             .at(from, None)
             .hint("-o NAME, or -o - for standard output")
+    })
+}
+
+/// Whether a device or a named pipe stands at a name, or a link that leads to one: an unfinished file has
+/// no place beside it, and nothing is to be replaced. A disk is only written to on request.
+fn is_device(folder: &Folder, name: &OsStr, over: Overwrite) -> Result<bool> {
+    let kind = match folder.kind(name)? {
+        Some(FileType::Symlink) => folder.leads_to_kind(name),
+        kind => kind,
+    };
+    Ok(match kind {
+        Some(FileType::CharacterDevice | FileType::Fifo) => true,
+        Some(FileType::BlockDevice) => over == Overwrite::Replace,
+        _ => false,
     })
 }
 

@@ -58,6 +58,12 @@ impl Folder {
         }
     }
 
+    /// What a link at a name leads to, if to anything.
+    pub(in crate::transfer) fn leads_to_kind(&self, name: &OsStr) -> Option<FileType> {
+        let stat = fs::statat(&self.fd, name, AtFlags::empty()).ok()?;
+        Some(FileType::from_raw_mode(stat.st_mode))
+    }
+
     /// The file at a name, to be read; `None` if there is none, or it is no ordinary file.
     pub(in crate::transfer) fn read(&self, name: &OsStr) -> Option<(File, u64)> {
         let file = fs::openat(&self.fd, name, OFlags::RDONLY | CAREFUL, Mode::empty()).ok()?;
