@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use wharf_tests::need::Tool;
 use wharf_tests::peer::python;
-use wharf_tests::{require, tcp, wharf};
+use wharf_tests::{require, shell, tcp, wharf};
 
 use super::{Lab, TSHARK, conversation, fields, is_sound, text};
 
@@ -424,4 +424,39 @@ fn passwords_are_not_captured_in_names() {
     let octets = fs::read(&file).expect("the capture");
     let secret = b"hunter2";
     assert!(!octets.windows(secret.len()).any(|window| window == secret));
+}
+
+/// The octets that fit are whole packets, and as many as is said.
+#[test]
+fn a_full_disk_ends_the_capture_behind_a_whole_packet_and_not_the_relay() {
+    let lab = Lab::new();
+    // A limit of the size of files is a full disk that needs no privilege: 1 or 2 MiB.
+    let line = "ulimit -f 2048; head -c 9000000 /dev/zero | wharf --pcap full.pcapng - shell:wc";
+    let output = shell(line).folder(lab.file("")).run();
+    output.code(0).stdout_has("9000000");
+    let told = "full.pcapng: ";
+    let lines: Vec<_> = output
+        .stderr
+        .lines()
+        .filter(|line| line.contains(told))
+        .collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(
+        lines[0].contains("the capture ends here, and the relay goes on"),
+        "{lines:?}"
+    );
+    let packets = lines[1]
+        .split(told)
+        .nth(1)
+        .and_then(|text| text.split(' ').next());
+    let packets: usize = packets
+        .and_then(|text| text.parse().ok())
+        .expect("a number");
+    let file = lab.file("full.pcapng");
+    let dumped = wharf(["dump", text(&file)]).run();
+    dumped.code(0).quiet();
+    let lines = dumped.text().lines();
+    let there = lines.filter(|line| !line.starts_with("  #")).count();
+    assert_eq!(there, packets);
+    assert!(packets > 10, "{packets}");
 }

@@ -6,12 +6,14 @@
 //! Not here: names of hosts, secrets of TLS (passed over as well), files.
 
 mod read;
+mod whole;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use read::{Options, Order, Sections};
+pub use whole::{Whole, whole_block, whole_blocks};
 pub use write::{Interface, Packet, Section, Statistics, emit_packet};
 
 /// The type of a section header, which reads the same in either order.

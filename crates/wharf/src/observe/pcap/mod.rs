@@ -5,9 +5,11 @@
 //! as they are; what is above IP is told as the packets that would have carried it
 //! (`proto/observe/conversation`). Who moves data only appends to a buffer, and a thread of its own
 //! writes (`sink.rs`). Streams wait for a slow disk up to a second at a time; packets never do, and
-//! those that find no room are counted. A disk that is full ends the capture and not the relay.
+//! those that find no room are counted. A disk that is full ends the capture behind the last packet that
+//! is whole, and not the relay.
 //! Not here: reading captures (`wharf_proto::observe::capture`).
 
+mod buffer;
 mod channel;
 mod ends;
 mod output;

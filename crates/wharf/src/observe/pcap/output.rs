@@ -19,6 +19,8 @@ pub struct Output {
     file: File,
     /// The same file, past the page cache.
     direct: Option<File>,
+    /// Nobody else writes to it.
+    is_own: bool,
     /// What was written.
     len: u64,
 }
@@ -30,6 +32,7 @@ impl Output {
         Output {
             file,
             direct,
+            is_own: true,
             len: 0,
         }
     }
@@ -39,6 +42,7 @@ impl Output {
         Output {
             file,
             direct: None,
+            is_own: false,
             len: 0,
         }
     }
@@ -52,34 +56,56 @@ impl Output {
     /// lie in memory as they will on the disk: [`place_of`].
     ///
     /// # Errors
-    /// As writing to a file.
+    /// As writing to a file; what was written before counts in [`len`](Output::len).
     pub(super) fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        match &self.direct {
-            None => self.file.write_all(octets)?,
-            Some(direct) => {
-                let (head, whole, tail) = split(octets, self.len);
-                let (at, end) = (
-                    self.len + head.len() as u64,
-                    self.len + (octets.len() - tail.len()) as u64,
-                );
-                if whole.len() < LARGE {
-                    self.file.write_all_at(octets, self.len)?;
-                } else {
-                    self.file.write_all_at(head, self.len)?;
-                    match direct.write_all_at(whole, at) {
-                        // The file system knows the flag and not the way.
-                        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                            self.file.write_all_at(whole, at)?;
-                        }
-                        written => written?,
-                    }
-                    self.file.write_all_at(tail, end)?;
+        let (head, whole, tail) = split(octets, self.len);
+        if self.direct.is_none() || whole.len() < LARGE {
+            return self.put(octets, Way::Usual);
+        }
+        self.put(head, Way::Usual)?;
+        self.put(whole, Way::Direct)?;
+        self.put(tail, Way::Usual)
+    }
+
+    fn put(&mut self, mut octets: &[u8], mut way: Way) -> io::Result<()> {
+        while !octets.is_empty() {
+            let written = match (&self.direct, way) {
+                (None, _) => self.file.write(octets),
+                (Some(_), Way::Usual) => self.file.write_at(octets, self.len),
+                (Some(direct), Way::Direct) => direct.write_at(octets, self.len),
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    self.len += n as u64;
+                    octets = octets.get(n..).unwrap_or_default();
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The file system knows the flag and not the way.
+                Err(error) if way == Way::Direct && error.kind() == io::ErrorKind::InvalidInput => {
+                    way = Way::Usual;
+                }
+                Err(error) => return Err(error),
             }
         }
-        self.len += octets.len() as u64;
         Ok(())
     }
+
+    /// Cuts a file of the capture's own behind so many octets, if it can be cut; nothing is written to it
+    /// afterwards.
+    pub(super) fn cut(&mut self, len: u64) {
+        if self.is_own && self.file.set_len(len).is_ok() {
+            self.len = len;
+        }
+    }
+}
+
+/// How octets go to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Usual,
+    /// Past the page cache.
+    Direct,
 }
 
 /// How far beyond a multiple of [`ALIGNMENT`] memory has to begin for what stands at `at` in the file.

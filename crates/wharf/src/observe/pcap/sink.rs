@@ -11,17 +11,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use wharf_sys::direct::ALIGNMENT;
-
-use super::output::{Output, place_of};
+use super::buffer::{BUFFER, Buffer};
+use super::output::Output;
 use crate::socket::error::{Error, Op};
 use crate::socket::log::{Level, Log, Message};
-
-/// A buffer is handed over when it has so many octets: with 4 MiB in large pages, writing took half of the
-/// processor time that it takes with 1 MiB...
-const BUFFER: usize = 4 << 20;
-/// ...and has room for what is appended at once, which is a chunk of the relay's and its headers.
-const SLACK: usize = 264 << 10;
 
 /// So many buffers there are at most: 32 MiB of what waits to be written.
 const BUFFERS: usize = 8;
@@ -62,45 +55,6 @@ struct Shared {
     done: Condvar,
 }
 
-/// Octets, and how many packets they are.
-#[derive(Debug, Default)]
-struct Buffer {
-    /// What is to be written stands behind `skip` octets, so that it lies in memory as it will on the
-    /// disk.
-    octets: Vec<u8>,
-    skip: usize,
-    packets: u64,
-}
-
-impl Buffer {
-    /// An empty one for what will stand at `at` in the file, in memory that was used before.
-    fn at(at: u64, memory: Option<Vec<u8>>) -> Buffer {
-        const CAPACITY: usize = BUFFER + SLACK + 2 * ALIGNMENT;
-        let mut octets = memory.unwrap_or_else(|| {
-            let mut octets = Vec::with_capacity(CAPACITY);
-            wharf_sys::direct::prefer_large_pages(octets.spare_capacity_mut());
-            octets
-        });
-        octets.clear();
-        let skip = octets.as_ptr().align_offset(ALIGNMENT) + place_of(at);
-        octets.resize(skip, 0);
-        Buffer {
-            octets,
-            skip,
-            packets: 0,
-        }
-    }
-
-    /// What is to be written.
-    fn content(&self) -> &[u8] {
-        self.octets.get(self.skip..).unwrap_or_default()
-    }
-
-    const fn len(&self) -> usize {
-        self.octets.len() - self.skip
-    }
-}
-
 #[derive(Debug, Default)]
 struct State {
     /// What is appended to; without memory while nothing is.
@@ -109,6 +63,8 @@ struct State {
     at: u64,
     /// What waits to be written.
     full: VecDeque<Buffer>,
+    /// Packets that are being written.
+    under_way: u64,
     /// What was written, to be filled again; the last one is the warmest.
     spare: Vec<Vec<u8>>,
     /// Who waits for room.
@@ -149,7 +105,7 @@ impl Sink {
         if state.closed || state.written.failure.is_some() || state.full.len() >= BUFFERS {
             return None;
         }
-        if state.active.octets.capacity() == 0 {
+        if !state.active.has_memory() {
             let spare = state.spare.pop();
             state.active = Buffer::at(state.at, spare);
         }
@@ -189,7 +145,7 @@ impl Sink {
             state = now;
             if timeout.timed_out() && state.written.octets == before && !state.done {
                 let waits = state.full.iter().map(|buffer| buffer.packets).sum::<u64>();
-                state.written.lost_packets += waits + state.active.packets;
+                state.written.lost_packets += state.under_way + waits + state.active.packets;
                 state.written.failure = Some("nobody takes the last of it".into());
                 break;
             }
@@ -216,7 +172,7 @@ pub(super) struct Room<'a> {
 impl Room<'_> {
     /// What is appended to.
     pub(super) fn octets(&mut self) -> &mut Vec<u8> {
-        &mut self.state.active.octets
+        self.state.active.appended()
     }
 
     /// So many packets were appended.
@@ -241,22 +197,24 @@ impl Drop for Room<'_> {
 impl State {
     /// Hands over what is full, to the last whole block of the disk; the rest goes into the next buffer.
     fn hand_over(&mut self) {
-        let len = self.active.len();
-        let over = place_of(self.at + len as u64).min(len);
-        let keep = self.active.octets.len() - over;
-        self.at += (len - over) as u64;
-        let mut next = Buffer::at(self.at, self.spare.pop());
-        next.octets
-            .extend_from_slice(self.active.octets.get(keep..).unwrap_or_default());
-        self.active.octets.truncate(keep);
+        let memory = self.spare.pop();
+        let next = self.active.split_off(self.at, memory);
         let full = std::mem::replace(&mut self.active, next);
+        self.at += full.len() as u64;
         self.full.push_back(full);
     }
 
     /// Takes what has not filled a buffer.
     fn take(&mut self) -> Buffer {
         self.at += self.active.len() as u64;
-        std::mem::take(&mut self.active)
+        let rest = std::mem::take(&mut self.active);
+        self.begin(rest)
+    }
+
+    /// A buffer will be written now.
+    const fn begin(&mut self, buffer: Buffer) -> Buffer {
+        self.under_way = buffer.packets;
+        buffer
     }
 }
 
@@ -264,23 +222,34 @@ impl State {
 fn write_all(shared: &Shared, mut output: Output, name: &str, log: &dyn Log) {
     while let Some(buffer) = next(shared) {
         let failed = shared.state().written.failure.is_some();
+        let at = output.len();
         let result = match failed {
             true => Ok(()),
             false => output.write(buffer.content()),
         };
+        let mut lost = 0;
+        if result.is_err() {
+            // What is in the file ends with a whole packet, so that every tool reads it.
+            let written = usize::try_from(output.len() - at).unwrap_or(0);
+            let end;
+            (end, lost) = buffer.kept(at, written);
+            output.cut(end);
+        }
         let mut state = shared.state();
+        state.under_way = 0;
+        state.written.octets = output.len();
         match result {
             Ok(()) if failed => state.written.lost_packets += buffer.packets,
-            Ok(()) => state.written.octets = output.len(),
+            Ok(()) => {}
             Err(error) => {
                 let error = Error::io(Op::Send, error);
                 state.written.failure = Some(error.reason().to_owned());
-                state.written.lost_packets += buffer.packets;
+                state.written.lost_packets += lost;
             }
         }
         let failure = state.written.failure.clone().filter(|_| !failed);
         if state.spare.len() < SPARE {
-            state.spare.push(buffer.octets);
+            state.spare.push(buffer.into_memory());
         }
         let waiting = std::mem::take(&mut state.waiting);
         drop(state);
@@ -304,7 +273,7 @@ fn next(shared: &Shared) -> Option<Buffer> {
     let mut state = shared.state();
     loop {
         if let Some(full) = state.full.pop_front() {
-            return Some(full);
+            return Some(state.begin(full));
         }
         let is_empty = state.active.len() == 0;
         if state.closed {
