@@ -42,8 +42,8 @@ pub(super) fn captured(channel: Channel, mut story: Story) -> Channel {
 /// A stream or packets that are captured.
 struct Captured<T: ?Sized> {
     story: Story,
-    /// How long room was waited for.
-    wait: Option<Pin<Box<Sleep>>>,
+    /// How long room was waited for, and since which turn of the capture's.
+    wait: Option<(Pin<Box<Sleep>>, u64)>,
     lower: Box<T>,
 }
 
@@ -53,10 +53,13 @@ impl<T: ?Sized> Captured<T> {
             self.wait = None;
             return Poll::Ready(());
         }
-        let wait = self
+        let story = &self.story;
+        let (sleep, turn) = self
             .wait
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
-        wait.as_mut().poll(cx)
+            .get_or_insert_with(|| (Box::pin(tokio::time::sleep(PATIENCE)), story.turn()));
+        ready!(sleep.as_mut().poll(cx));
+        story.give_up(*turn);
+        Poll::Ready(())
     }
 
     /// Tells of an error that is an end of the whole.

@@ -67,6 +67,10 @@ struct State {
     under_way: u64,
     /// What was written, to be filled again; the last one is the warmest.
     spare: Vec<Vec<u8>>,
+    /// So many buffers were written or given up.
+    turn: u64,
+    /// Somebody waited in vain: until the next turn nobody does.
+    stuck: bool,
     /// Who waits for room.
     waiting: Vec<Waker>,
     /// Nothing more comes.
@@ -117,20 +121,42 @@ impl Sink {
         })
     }
 
-    /// Waits while half of the memory is in use.
+    /// Waits while half of the memory is in use, unless that was [in vain](Sink::give_up).
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.state();
-        if state.full.len() < HALF || state.written.failure.is_some() || state.closed {
+        let has_ended = state.written.failure.is_some() || state.closed;
+        if state.full.len() < HALF || state.stuck || has_ended {
             return Poll::Ready(());
         }
-        if !state
-            .waiting
-            .iter()
-            .any(|waker| waker.will_wake(cx.waker()))
-        {
-            state.waiting.push(cx.waker().clone());
+        let waiting = &mut state.waiting;
+        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// How many buffers were written: what somebody remembers who waits for room.
+    pub(super) fn turn(&self) -> u64 {
+        self.shared.state().turn
+    }
+
+    /// Room was waited for since `turn`, for as long as anybody should. If nothing was written since then, nobody
+    /// waits before something is: not each connection again, and no waker is kept.
+    pub(super) fn give_up(&self, turn: u64) {
+        let mut state = self.shared.state();
+        if state.turn != turn || state.stuck {
+            return;
+        }
+        state.stuck = true;
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many wait for room.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.state().waiting.len()
     }
 
     /// Writes what is left, and waits for that as long as it goes on.
@@ -237,6 +263,8 @@ fn write_all(shared: &Shared, mut output: Output, name: &str, log: &dyn Log) {
         }
         let mut state = shared.state();
         state.under_way = 0;
+        state.turn += 1;
+        state.stuck = false;
         state.written.octets = output.len();
         match result {
             Ok(()) if failed => state.written.lost_packets += buffer.packets,

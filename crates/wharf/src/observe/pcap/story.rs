@@ -91,6 +91,16 @@ impl Story {
         self.port.capture.sink.poll_room(cx)
     }
 
+    /// How often there was new room.
+    pub(super) fn turn(&self) -> u64 {
+        self.port.capture.sink.turn()
+    }
+
+    /// Room was waited for in vain since that turn.
+    pub(super) fn give_up(&self, turn: u64) {
+        self.port.capture.sink.give_up(turn);
+    }
+
     /// Who speaks when something goes this way.
     const fn speaker(&self, direction: Direction) -> Speaker {
         match direction {

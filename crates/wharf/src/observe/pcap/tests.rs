@@ -233,6 +233,37 @@ fn packets_never_wait() {
     assert_eq!(lines as u64, report.packets);
 }
 
+/// A reader that never reads costs the first who waits a second, and nobody else anything.
+#[tokio::test(start_paused = true)]
+async fn a_capture_that_is_stuck_is_waited_for_once() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let file = File::from(std::os::fd::OwnedFd::from(writer));
+    let output = Output::own(file);
+    let capture = Arc::new(Capture::new(output, "test", WHOLE, Arc::new(Silent)).unwrap());
+    // More than may wait.
+    let port = capture.interface("x", Unit::IpPacket);
+    while port.capture.sink.room().is_some() {
+        port.packets(Direction::Inbound, [(&[0x45; 60_000][..], "")]);
+    }
+    let begin = tokio::time::Instant::now();
+    let mut waits = Vec::new();
+    for id in 0..20 {
+        let (right, _server) = memory::channels(64);
+        let left = info("x", "127.0.0.1:1");
+        let right = capture.relay(id, Began::Left, (&left, Unit::Octet), right);
+        let Io::Stream(mut right) = right.io else {
+            panic!("a stream stays one")
+        };
+        right.write_all(b"hello").await.unwrap();
+        waits.push(begin.elapsed().as_secs());
+    }
+    assert_eq!(waits, [1; 20]);
+    assert_eq!(capture.sink.waiting(), 0);
+    // A reader that goes ends it.
+    drop(reader);
+    assert!(capture.close().failure.is_some());
+}
+
 /// How many packets a capture has.
 fn read_all(mut file: File) -> usize {
     let mut octets = Vec::new();
