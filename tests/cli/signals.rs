@@ -10,7 +10,12 @@ use wharf_tests::{Signal, proc, require, tcp, wait, wharf};
 
 #[test]
 fn each_signal_ends_a_relay_with_its_own_code() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+    for (signal, code) in [
+        (Signal::INT, 130),
+        (Signal::TERM, 143),
+        (Signal::HUP, 129),
+        (Signal::QUIT, 131),
+    ] {
         let mut relay = wharf(["exec:cat"]).stdin_held().spawn();
         relay.send("x\n");
         assert_eq!(relay.line(), "x");
@@ -29,7 +34,7 @@ fn each_signal_ends_a_relay_with_its_own_code() {
 
 #[test]
 fn each_signal_tidies_a_listener_up() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let folder = tempfile::tempdir().unwrap();
         let mut server = wharf(["--json", "unix-listen:s", "echo:"])
             .folder(folder.path())
@@ -64,13 +69,15 @@ fn a_stopped_program_goes_on_where_it_was() {
     let mut relay = wharf(["exec:cat"]).stdin_held().spawn();
     relay.send("before\n");
     assert_eq!(relay.line(), "before");
-    relay.signal(Signal::STOP);
-    wait::until("stop", wait::DEADLINE, || {
-        (proc::state(relay.pid()) == Some('T')).then_some(())
-    });
-    relay.send("meanwhile\n");
-    relay.signal(Signal::CONT);
-    assert_eq!(relay.line(), "meanwhile");
+    for (signal, text) in [(Signal::STOP, "meanwhile"), (Signal::TSTP, "again")] {
+        relay.signal(signal);
+        wait::until("stop", wait::DEADLINE, || {
+            (proc::state(relay.pid()) == Some('T')).then_some(())
+        });
+        relay.send(format!("{text}\n"));
+        relay.signal(Signal::CONT);
+        assert_eq!(relay.line(), text);
+    }
     relay.close_stdin();
     relay.finish().code(0);
 }

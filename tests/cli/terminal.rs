@@ -3,11 +3,12 @@
 
 use std::io::{Read, Write};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use wharf_tests::need::Tool;
+use wharf_tests::program::binary;
 use wharf_tests::pty::Terminal;
 use wharf_tests::running::Running;
-use wharf_tests::{require, tcp, wharf};
+use wharf_tests::{Program, proc, require, tcp, wait, wharf};
 
 /// A raw terminal with a shell that ignores no key; it has said that it is there.
 fn shell(terminal: &Terminal, line: &str) -> Running {
@@ -69,13 +70,40 @@ fn the_escape_key_leads_out() {
 #[test]
 fn a_signal_gives_the_terminal_back() {
     require!(Tool::SETSID);
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let terminal = Terminal::open();
         let client = shell(&terminal, "echo ready; exec sleep 1000");
         client.signal(signal);
         client.finish().code(128 + signal.as_raw());
         assert!(!terminal.is_raw());
     }
+}
+
+#[test]
+fn who_stops_it_finds_the_terminal_as_it_was_until_it_goes_on() {
+    require!(Tool::SETSID);
+    let mut terminal = Terminal::open();
+    // A shell with job control; what it starts is stopped without it.
+    let program = binary().display();
+    let line =
+        format!("{program} --raw - \"shell:echo ready; cat\"; echo back again; read line; fg");
+    let shell = Program::new("sh", ["-mc", &line]).spawn_on(&terminal);
+    terminal.shows("ready");
+    assert!(terminal.is_raw());
+    let client = proc::children(shell.pid());
+    let client = Pid::from_raw(i32::try_from(client[0]).unwrap()).unwrap();
+    kill_process(client, Signal::TSTP).unwrap();
+    terminal.shows("back again");
+    assert!(!terminal.is_raw());
+    terminal.keys("\r");
+    wait::until("raw again", wait::DEADLINE, || {
+        terminal.is_raw().then_some(())
+    });
+    terminal.keys("as before\r");
+    terminal.shows("as before");
+    terminal.keys("\x1d.");
+    shell.finish().code(0);
+    assert!(!terminal.is_raw());
 }
 
 #[test]

@@ -1,15 +1,18 @@
-//! Signals: what SIGINT, SIGTERM and SIGHUP mean for a run, and SIGUSR1.
+//! Signals: what SIGINT, SIGTERM, SIGQUIT and SIGHUP mean for a run, SIGTSTP, and SIGUSR1.
 //!
 //! A listener stops accepting and drains what is open for the grace; without one, or with a person
-//! at the other end, the run ends at once. A second signal ends at once in any case.
+//! at the other end, the run ends at once. A second signal ends at once in any case. Who stops a run
+//! (`kill -TSTP`) finds the terminal as it was until the run goes on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use wharf::local::terminal;
 use wharf::socket::env::{Stage, Stopper};
 use wharf::{Error, Op, Result};
+use wharf_sys::process;
 
 use crate::service;
 
@@ -47,22 +50,32 @@ impl Watch {
         };
         let mut interrupt = handler(SignalKind::interrupt())?;
         let mut terminate = handler(SignalKind::terminate())?;
-        // A terminal that goes ends the run in good order, too, unless nohup(1) has it stay.
-        let mut hangup = match wharf_sys::process::ignores(wharf_sys::process::Signal::HUP) {
-            Ok(true) => None,
-            _ => Some(handler(SignalKind::hangup())?),
+        let unless_ignored = |signal: process::Signal| match process::ignores(signal) {
+            Ok(true) => Ok(None),
+            _ => handler(SignalKind::from_raw(signal.as_raw())).map(Some),
         };
+        // A terminal that goes ends the run in good order, too, unless nohup(1) has it stay; and a shell
+        // has what it starts in the background ignore these.
+        let mut hangup = unless_ignored(process::Signal::HUP)?;
+        let mut quit = unless_ignored(process::Signal::QUIT)?;
+        let mut suspend = unless_ignored(process::Signal::TSTP)?;
         let mut usr1 = handler(SignalKind::user_defined1())?;
         // A file that may be no larger (setrlimit(2)) is an error of the one who writes it; the handler,
         // unlike ignoring it, is not handed on to commands.
-        let too_large = wharf_sys::process::Signal::XFSZ.as_raw();
+        let too_large = process::Signal::XFSZ.as_raw();
         drop(handler(SignalKind::from_raw(too_large))?);
         tokio::spawn(async move {
             loop {
                 let kind = tokio::select! {
                     _ = interrupt.recv() => SignalKind::interrupt(),
                     _ = terminate.recv() => SignalKind::terminate(),
-                    _ = received(&mut hangup) => SignalKind::hangup(),
+                    () = received(&mut hangup) => SignalKind::hangup(),
+                    () = received(&mut quit) => SignalKind::quit(),
+                    () = received(&mut suspend) => {
+                        // A terminal that is gone meanwhile is told of by whoever reads it.
+                        let _ = terminal::suspended(process::suspend);
+                        continue;
+                    }
                     _ = usr1.recv() => {
                         stats();
                         continue;

@@ -127,6 +127,36 @@ pub fn ignores(signal: Signal) -> io::Result<bool> {
     Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
+/// Stops this process as the suspend key of a terminal does, until somebody has it go on; a handler of
+/// SIGTSTP stays. Nothing happens where nobody could: in an orphaned process group.
+///
+/// # Errors
+/// None that is known.
+/// # Source
+/// sigaction(2), raise(3), setpgid(2).
+pub fn suspend() -> io::Result<()> {
+    // SAFETY: all-zero structures are the default without flags, and the place that the call fills; what
+    // is put back was there before.
+    unsafe {
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        let mut before: libc::sigaction = std::mem::zeroed();
+        crate::call::check(libc::sigaction(
+            libc::SIGTSTP,
+            &raw const default,
+            &raw mut before,
+        ))?;
+        // To this thread, which therefore has stopped before the call returns.
+        let stopped = crate::call::check(libc::raise(libc::SIGTSTP));
+        crate::call::check(libc::sigaction(
+            libc::SIGTSTP,
+            &raw const before,
+            std::ptr::null_mut(),
+        ))?;
+        stopped.map(drop)
+    }
+}
+
 /// # Safety
 /// `handler` must be `SIG_DFL`, `SIG_IGN` or a function fit to be a signal handler.
 unsafe fn set_disposition(signal: libc::c_int, handler: libc::sighandler_t) -> io::Result<()> {

@@ -43,6 +43,14 @@ impl Saved {
         })
     }
 
+    /// Another descriptor of the terminal.
+    ///
+    /// # Errors
+    /// There are no descriptors left.
+    pub fn terminal(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone()
+    }
+
     /// Puts the settings back, any number of times. Nothing that was typed or printed is lost.
     ///
     /// From a background job it stops the process with SIGTTOU, unless that is blocked or

@@ -10,5 +10,5 @@ mod screen;
 pub(super) mod window;
 
 pub(super) use keys::Keys;
-pub use raw::{is_raw, restore};
+pub use raw::{is_raw, restore, suspended};
 pub(super) use screen::Screen;

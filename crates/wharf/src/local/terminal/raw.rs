@@ -21,6 +21,15 @@ pub(super) enum Mode {
     Hidden,
 }
 
+impl Mode {
+    fn enter(self, terminal: &OwnedFd) -> io::Result<Saved> {
+        match self {
+            Mode::Raw => tty::raw(terminal),
+            Mode::Hidden => tty::hidden(terminal),
+        }
+    }
+}
+
 fn before() -> MutexGuard<'static, Option<(Saved, Mode)>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -29,6 +38,24 @@ fn before() -> MutexGuard<'static, Option<(Saved, Mode)>> {
 pub fn restore() {
     // Dropping it restores.
     *before() = None;
+}
+
+/// Puts the terminal back as it was for the time of `stop`, which stops this process, and changes it again
+/// when that goes on; in the background, once it is in the foreground again.
+///
+/// # Errors
+/// Those of `stop`; `EIO` if the terminal is gone.
+pub fn suspended(stop: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    // Held meanwhile, so that nobody changes it who is about to end.
+    let mut before = before();
+    let Some((saved, mode)) = before.take() else {
+        return stop();
+    };
+    let terminal = saved.terminal()?;
+    drop(saved);
+    let stopped = stop();
+    *before = Some((mode.enter(&terminal)?, mode));
+    stopped
 }
 
 /// Whether the terminal is raw: then a line feed alone does not begin a line there.
@@ -46,10 +73,7 @@ impl Changed {
     /// # Errors
     /// `ENOTTY` if it is no terminal.
     pub(super) fn enter(terminal: &OwnedFd, mode: Mode) -> io::Result<Changed> {
-        let saved = match mode {
-            Mode::Raw => tty::raw(terminal)?,
-            Mode::Hidden => tty::hidden(terminal)?,
-        };
+        let saved = mode.enter(terminal)?;
         *before() = Some((saved, mode));
         Ok(Changed(()))
     }
