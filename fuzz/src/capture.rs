@@ -57,6 +57,7 @@ pub fn check(input: &[u8]) {
 /// The packets of a file that comes in pieces, and where and why it ends early.
 fn read(file: &[u8], piece: usize) -> (Vec<Seen>, Option<(u64, Reason)>) {
     let mut decoder = Decoder::new();
+    let mut reader = line::Reader::default();
     let mut seen = Vec::new();
     for piece in file.chunks(piece) {
         decoder.push(piece);
@@ -65,7 +66,7 @@ fn read(file: &[u8], piece: usize) -> (Vec<Seen>, Option<(u64, Reason)>) {
                 Ok(Some(packet)) => {
                     assert!(packet.data.len() <= pcapng::MAX_BLOCK);
                     let link = packet.interface.link;
-                    let said = line::decode(link, packet.data, packet.original_len);
+                    let said = reader.decode(link, packet.data, packet.original_len);
                     assert!(!said.info.contains('\n'));
                     let comments = packet.comments().map(str::to_owned).collect();
                     let data = packet.data.to_vec();

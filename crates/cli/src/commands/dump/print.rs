@@ -63,6 +63,7 @@ impl<'a> Seen<'a> {
 
 /// Prints packets.
 pub struct Printer {
+    reader: line::Reader,
     out: String,
     json: bool,
     hexdump: bool,
@@ -78,6 +79,7 @@ impl Printer {
     pub fn new(dump: &Dump) -> Printer {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Printer {
+            reader: line::Reader::default(),
             out: String::new(),
             json: dump.json,
             hexdump: dump.hexdump,
@@ -96,7 +98,7 @@ impl Printer {
     /// Prints a packet; `false` when it was the last.
     pub fn packet(&mut self, seen: &Seen<'_>) -> bool {
         self.count += 1;
-        let line = line::decode(seen.link, seen.data, seen.original_len);
+        let line = self.reader.decode(seen.link, seen.data, seen.original_len);
         match self.json {
             true => self.object(seen, &line),
             false => self.columns(seen, &line),
@@ -260,6 +262,7 @@ mod tests {
 
     fn printer(json: bool, colour: bool) -> Printer {
         Printer {
+            reader: line::Reader::default(),
             out: String::new(),
             json,
             hexdump: false,

@@ -1,5 +1,6 @@
 //! What datagrams and the first octets of a stream say, where it is of a protocol that is easily known:
-//! DNS and DHCP by their ports, TLS, HTTP and SSH by how they begin.
+//! DNS and DHCP by their ports, TLS, HTTP and SSH by how they begin. Not here: where a message of DNS
+//! begins in a stream (`streams.rs`).
 
 use core::fmt::Write;
 
@@ -7,10 +8,13 @@ use super::{Line, text};
 use crate::application::{dhcp, dns};
 use crate::security::hello::{self, Content};
 
+/// The port of DNS.
+pub(super) const DNS: u16 = 53;
+
 /// What a datagram between these ports carries.
 pub(super) fn of_datagram(line: &mut Line, source: u16, destination: u16, payload: &[u8]) {
     let between = |port| source == port || destination == port;
-    if between(53) {
+    if between(DNS) {
         of_dns(line, "DNS", payload);
     } else if between(5353) {
         of_dns(line, "mDNS", payload);
@@ -23,7 +27,8 @@ pub(super) fn of_datagram(line: &mut Line, source: u16, destination: u16, payloa
     }
 }
 
-fn of_dns(line: &mut Line, protocol: &'static str, payload: &[u8]) {
+/// A message of DNS, if it is one.
+pub(super) fn of_dns(line: &mut Line, protocol: &'static str, payload: &[u8]) {
     let Ok(view) = dns::View::parse(payload) else {
         return;
     };
@@ -94,15 +99,9 @@ fn of_dhcp(line: &mut Line, payload: &[u8]) {
 }
 
 /// What a segment carries that is the first of something.
-pub(super) fn of_stream(line: &mut Line, source: u16, destination: u16, payload: &[u8]) {
+pub(super) fn of_stream(line: &mut Line, payload: &[u8]) {
     if let Some(view) = hello::View::parse(payload) {
         return of_tls(line, &view);
-    }
-    let between = |port| source == port || destination == port;
-    if between(53)
-        && let Some((_, message)) = payload.split_at_checked(2)
-    {
-        return of_dns(line, "DNS", message);
     }
     let end = payload
         .iter()

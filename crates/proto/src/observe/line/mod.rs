@@ -2,13 +2,14 @@
 //!
 //! [`decode`] reads from the link up, with the views of the layers, as far as it knows what it sees.
 //! What is damaged or cut short is said in the line and is never an error. A file for each group of
-//! layers adds to the one [`Line`].
+//! layers adds to the one [`Line`]. A [`Reader`] knows the packets before, too.
 //! Not here: time, colours, columns (`wharf dump`); streams put together.
 
 mod application;
 mod icmp;
 mod link;
 mod network;
+mod streams;
 mod transport;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::net::{IpAddr, SocketAddr};
 
+use self::streams::Streams;
 use super::capture::LinkType;
 use crate::link::ethernet::{MacAddress, VlanTag};
 use crate::local::escape::{Layout, escape_text};
@@ -95,6 +97,8 @@ pub struct Line {
     pub problem: Option<Cow<'static, str>>,
     /// What it says, for programs: names are stable and in the words of the standards.
     pub fields: Vec<(&'static str, Value)>,
+    /// What the packets before have told; lent while a packet is read.
+    streams: Streams,
 }
 
 impl Line {
@@ -107,6 +111,7 @@ impl Line {
             info: String::new(),
             problem: None,
             fields: Vec::new(),
+            streams: Streams::default(),
         }
     }
 
@@ -131,29 +136,50 @@ impl Line {
     }
 }
 
-/// Decodes a packet of `link`, of which `data` was kept, and which was of `original_len` octets.
+/// Decodes packets in the order in which they were seen: what a segment of a stream is depends on those
+/// before it.
+#[derive(Clone, Debug, Default)]
+pub struct Reader {
+    streams: Streams,
+}
+
+impl Reader {
+    /// Decodes the next packet, as [`decode`] does.
+    pub fn decode(&mut self, link: LinkType, data: &[u8], original_len: usize) -> Line {
+        let mut line = Line::new();
+        core::mem::swap(&mut line.streams, &mut self.streams);
+        read(&mut line, link, data, original_len);
+        core::mem::swap(&mut line.streams, &mut self.streams);
+        line
+    }
+}
+
+/// Decodes a packet of `link`, of which `data` was kept, and which was of `original_len` octets, by
+/// itself.
 pub fn decode(link: LinkType, data: &[u8], original_len: usize) -> Line {
-    let mut line = Line::new();
+    Reader::default().decode(link, data, original_len)
+}
+
+fn read(line: &mut Line, link: LinkType, data: &[u8], original_len: usize) {
     let packet = Part {
         data,
         is_cut: data.len() < original_len,
     };
     match link {
-        LinkType::ETHERNET => link::ethernet(&mut line, packet),
+        LinkType::ETHERNET => link::ethernet(line, packet),
         LinkType::RAW
         | LinkType::RAW_BSD
         | LinkType::RAW_OPENBSD
         | LinkType::IPV4
-        | LinkType::IPV6 => network::any(&mut line, packet, 0),
-        LinkType::NULL | LinkType::LOOP => link::family(&mut line, packet),
-        LinkType::LINUX_SLL => link::cooked(&mut line, packet),
-        LinkType::LINUX_SLL2 => link::cooked_v2(&mut line, packet),
+        | LinkType::IPV6 => network::any(line, packet, 0),
+        LinkType::NULL | LinkType::LOOP => link::family(line, packet),
+        LinkType::LINUX_SLL => link::cooked(line, packet),
+        LinkType::LINUX_SLL2 => link::cooked_v2(line, packet),
         LinkType(number) => line.say(format_args!("{} octets of link type {number}", data.len())),
     }
     if line.problem.is_none() && packet.is_cut {
         line.problem = Some("cut short".into());
     }
-    line
 }
 
 /// A part of a packet.

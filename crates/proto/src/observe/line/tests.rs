@@ -10,7 +10,7 @@ use super::*;
 use crate::link::arp;
 use crate::link::ethernet::{self, EtherType, VlanId};
 use crate::network::{Addresses, Protocol, icmpv4, icmpv6, ipv4, ipv6};
-use crate::observe::conversation::{Conversation, Ends, Speaker, datagrams};
+use crate::observe::conversation::{Conversation, Ends, Packet, Speaker, datagrams};
 use crate::transport::udp;
 
 const ONE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -307,6 +307,59 @@ fn tunnels_are_followed_to_a_bound() {
         MAX_TUNNELS
     );
     assert!(line.ends_with("20 octets"), "{line}");
+}
+
+#[test]
+fn dns_over_tcp_is_read_where_a_message_begins_and_nowhere_else() {
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01";
+    let message = [&[0, 19][..], query].concat();
+    assert_eq!(query.len(), 19);
+    // Whole messages; one in two segments; what looks like one within another; half a length.
+    let longer = [&[0, 60][..], &[7; 20]].concat();
+    let looks = [&message[..], &[7; 39 - 21]].concat();
+    let sent: [(&[u8], bool); 7] = [
+        (&message, true),
+        (&[&message[..], &message].concat(), true),
+        (&longer, false),
+        (&looks, false),
+        // The longer one has one octet left, so that the next begins inside of this.
+        (&[&[7][..], &message].concat(), false),
+        (&message, true),
+        (&[&message[..], &[0]].concat(), true),
+    ];
+    let ends = Ends::new((ONE, 12345).into(), (TWO, 53).into());
+    let mut conversation = Conversation::new(ends, [u32::MAX - 30, 5]);
+    let mut reader = Reader::default();
+    let see = |packets: Vec<Vec<u8>>, reader: Option<&mut Reader>| -> Vec<String> {
+        let mut alone = Reader::default();
+        let reader = reader.unwrap_or(&mut alone);
+        let line = |packet: &Vec<u8>| reader.decode(LinkType::RAW, packet, packet.len());
+        packets.iter().map(line).map(|line| shown(&line)).collect()
+    };
+    fn emitted<'a>(packets: impl Iterator<Item = Packet<'a>>) -> Vec<Vec<u8>> {
+        let emit = |packet: Packet<'_>| {
+            let mut out = Vec::new();
+            packet.emit(&mut out);
+            out
+        };
+        packets.map(emit).collect()
+    }
+    see(emitted(conversation.open().into_iter()), Some(&mut reader));
+    for (n, (octets, is_dns)) in sent.into_iter().enumerate() {
+        let packets = emitted(conversation.data(Speaker::Client, octets).into_iter());
+        let alone = see(packets.clone(), None);
+        assert!(alone[0].contains(" TCP "), "{alone:?}");
+        let lines = see(packets, Some(&mut reader));
+        assert_eq!(lines[0].contains("DNS"), is_dns, "{n} {lines:?}");
+        assert_eq!(
+            lines[0].ends_with("query 0x1234 A a"),
+            is_dns,
+            "{n} {lines:?}"
+        );
+    }
+    let packets = emitted(conversation.data(Speaker::Client, &message).into_iter());
+    let lines = see(packets, Some(&mut reader));
+    assert!(lines[0].contains(" TCP "), "{lines:?}");
 }
 
 proptest! {

@@ -57,8 +57,17 @@ pub(super) fn tcp(line: &mut Line, addresses: &Addresses, segment: Part<'_>) {
     let payload = view.payload();
     if !payload.is_empty() {
         line.say(format_args!("len {}", payload.len()));
-        application::of_stream(line, source, destination, payload);
     }
+    if source == application::DNS || destination == application::DNS {
+        let direction = (
+            SocketAddr::new(addresses.source(), source),
+            SocketAddr::new(addresses.destination(), destination),
+        );
+        if let Some(message) = line.streams.message(direction, &view) {
+            return application::of_dns(line, "DNS", message);
+        }
+    }
+    application::of_stream(line, payload);
 }
 
 /// What a SYN offers.
