@@ -93,6 +93,7 @@ async fn close(
     }
     let told = matches!(&inward.state, State::Done(done) if done == end);
     let resets = matches!(end, End::Reset | End::Truncated);
+    let mut has_ended = matches!(&inward.state, State::Done(End::Fin | End::Status(_)));
     let orderly = async {
         let mut open = unread;
         std::future::poll_fn(|cx| {
@@ -113,6 +114,7 @@ async fn close(
             out
         })
         .await?;
+        has_ended |= !resets;
         if unread || resets {
             acknowledged(side).await;
         }
@@ -121,7 +123,8 @@ async fn close(
     // Whoever does not take it in time, or fails now, is closed without it; it counts as lost.
     let closed = tokio::time::timeout_at(deadline, orderly).await;
     if closed.is_err() && (unread || resets) {
-        inward.discarded = side.unsent().unwrap_or(0) as u64;
+        let end = usize::from(has_ended && side.profile.counts_end);
+        inward.discarded = side.unsent().unwrap_or(0).saturating_sub(end) as u64;
     }
     if resets {
         let _ = std::future::poll_fn(|cx| poll_finish(cx, &mut side.half(), end)).await;

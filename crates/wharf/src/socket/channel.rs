@@ -278,6 +278,9 @@ pub struct Profile {
     /// Whether how it ends tells what became of what was written to it (the status of a request): it is
     /// read to its end even where nobody takes what it says.
     pub answers: bool,
+    /// Whether the end that it was told counts as one octet more that is not taken yet: TCP has a number
+    /// for it.
+    pub counts_end: bool,
 }
 
 impl Profile {
@@ -294,6 +297,7 @@ impl Profile {
         idle: Idle::Holds,
         asks: false,
         answers: false,
+        counts_end: false,
     };
 
     /// Unreliable packets that have no end: UDP.
@@ -309,6 +313,7 @@ impl Profile {
         idle: Idle::Holds,
         asks: false,
         answers: false,
+        counts_end: false,
     };
 
     /// Reliable packets that can be half-closed: framed streams, seqpacket.
@@ -324,6 +329,7 @@ impl Profile {
         idle: Idle::Holds,
         asks: false,
         answers: false,
+        counts_end: false,
     };
 }
 

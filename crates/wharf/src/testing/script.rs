@@ -45,6 +45,7 @@ pub struct Script {
     steps: VecDeque<Step>,
     lag: Duration,
     max_len: Option<usize>,
+    counts_end: bool,
 }
 
 impl Script {
@@ -128,7 +129,8 @@ impl Script {
     }
 
     /// The peer as a stream of that profile.
-    pub fn stream(self, profile: Profile) -> (Channel, Peer) {
+    pub fn stream(mut self, profile: Profile) -> (Channel, Peer) {
+        self.counts_end = profile.counts_end;
         let peer = self.peer();
         let actor = Actor { peer: peer.clone() };
         let channel = Channel::stream(actor, Info::of("script:"), profile);

@@ -171,6 +171,26 @@ async fn an_answer_is_acknowledged_before_a_talking_side_is_closed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_is_not_acknowledged_is_no_octet_that_is_lost() {
+    let tcp = Profile {
+        counts_end: true,
+        ..Profile::STREAM
+    };
+    let (left, at_left) = Script::new()
+        .gives("long question")
+        .acknowledging_after(MINUTE)
+        .stream(tcp);
+    let (right, _) = Script::new()
+        .refuses(ErrorKind::BrokenPipe)
+        .gives("no")
+        .ends(End::Fin)
+        .stream(tcp);
+    let outcome = joined(left, right, &Options::default()).await;
+    assert_eq!(at_left.told(), [End::Fin]);
+    assert_eq!(outcome.back.lost, 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reset_that_is_met_while_sending_is_told_after_the_last_words() {
     let left = Script::new().gives("question");
     let right = Script::new()

@@ -114,7 +114,10 @@ impl State {
 
     pub(super) fn unsent(&self) -> usize {
         match self.got_at {
-            Some(at) if at.elapsed() < self.script.lag => self.got.iter().map(Vec::len).sum(),
+            Some(at) if at.elapsed() < self.script.lag => {
+                let end = self.script.counts_end && !self.told.is_empty();
+                self.got.iter().map(Vec::len).sum::<usize>() + usize::from(end)
+            }
             _ => 0,
         }
     }

@@ -268,7 +268,11 @@ fn channel(stream: StreamSocket, local: Option<SocketAddr>, peer: Option<SocketA
         peer: peer.map(SocketName::Ip),
         ..Info::default()
     };
-    Channel::stream(stream, info, Profile::STREAM)
+    let profile = Profile {
+        counts_end: true,
+        ..Profile::STREAM
+    };
+    Channel::stream(stream, info, profile)
 }
 
 /// An address as people write it: IPv4 as such, also where a dual-stack socket maps it into IPv6.
