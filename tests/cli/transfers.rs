@@ -419,6 +419,23 @@ fn a_bar_is_shown_on_a_terminal_only() {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |file| {
+        let words = ["put", file, "tcp://127.0.0.1:1"];
+        wharf(words).folder(folder.path()).run()
+    };
+    let output = put("nope");
+    output.code(9).stderr_has("no such file");
+    output.stderr_has("ls . shows them").stderr_lacks("#create");
+    fs::write(folder.path().join("photo.jpg"), "").unwrap();
+    put("phto.jpg")
+        .code(9)
+        .stderr_has("did you mean ./photo.jpg?");
+    put("none/x").code(9).stderr_has("there is no folder none");
+}
+
+#[test]
 fn a_file_is_put_with_its_length_and_its_name() {
     let site = Site::start(b"stored\n", []);
     let folder = tempfile::tempdir().unwrap();
