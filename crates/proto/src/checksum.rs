@@ -109,6 +109,7 @@ pub fn crc32c(octets: &[u8]) -> u32 {
 }
 
 /// What each octet comes to in a CRC32c.
+#[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
 const CRC32C: [u32; 256] = {
     // 0x1edc6f41, its bits from the other end.
     const POLYNOMIAL: u32 = 0x82f6_3b78;
