@@ -346,7 +346,7 @@ fn dns_over_tcp_is_read_where_a_message_begins_and_nowhere_else() {
     }
     see(emitted(conversation.open().into_iter()), Some(&mut reader));
     for (n, (octets, is_dns)) in sent.into_iter().enumerate() {
-        let packets = emitted(conversation.data(Speaker::Client, octets).into_iter());
+        let packets = emitted(conversation.data(Speaker::Client, octets));
         let alone = see(packets.clone(), None);
         assert!(alone[0].contains(" TCP "), "{alone:?}");
         let lines = see(packets, Some(&mut reader));
@@ -357,7 +357,7 @@ fn dns_over_tcp_is_read_where_a_message_begins_and_nowhere_else() {
             "{n} {lines:?}"
         );
     }
-    let packets = emitted(conversation.data(Speaker::Client, &message).into_iter());
+    let packets = emitted(conversation.data(Speaker::Client, &message));
     let lines = see(packets, Some(&mut reader));
     assert!(lines[0].contains(" TCP "), "{lines:?}");
 }
