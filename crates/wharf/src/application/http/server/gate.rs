@@ -54,6 +54,14 @@ enum Wait {
     Request,
 }
 
+/// A wait that has begun.
+struct Waiting {
+    wait: Wait,
+    /// How many exchanges there had been by then.
+    exchanges: usize,
+    timer: Pin<Box<Sleep>>,
+}
+
 /// A stream with a guard.
 pub(super) struct Gate {
     stream: Box<dyn Stream>,
@@ -70,7 +78,7 @@ pub(super) struct Gate {
     has_ended: bool,
     presence: Presence,
     times: Times,
-    waiting: Option<(Wait, Pin<Box<Sleep>>)>,
+    waiting: Option<Waiting>,
     stalled: Option<Pin<Box<Sleep>>>,
     /// Why nothing more passes, and what the client is told.
     refused: Option<Refused>,
@@ -296,21 +304,31 @@ impl Gate {
 
     /// Ready once silence has lasted too long.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Wait> {
-        let Some(wait) = self.wait() else {
+        let wait = loop {
+            if let Some(wait) = self.wait() {
+                break wait;
+            }
             self.waiting = None;
-            return Poll::Pending;
+            // The last exchange may end when nothing else happens here.
+            if self.open.is_zero() || self.open.poll_zero(cx).is_pending() {
+                return Poll::Pending;
+            }
         };
-        let times = self.times;
-        let is_other = self.waiting.as_ref().is_none_or(|(kind, _)| *kind != wait);
-        if is_other {
+        let (times, exchanges) = (self.times, self.open.total());
+        let goes_on = |waiting: &Waiting| (waiting.wait, waiting.exchanges) == (wait, exchanges);
+        if !self.waiting.as_ref().is_some_and(goes_on) {
             let limit = match wait {
                 Wait::Head => times.head,
                 Wait::Request => times.keep,
             };
-            self.waiting = Some((wait, Box::pin(tokio::time::sleep(limit))));
+            self.waiting = Some(Waiting {
+                wait,
+                exchanges,
+                timer: Box::pin(tokio::time::sleep(limit)),
+            });
         }
         match &mut self.waiting {
-            Some((_, timer)) => timer.as_mut().poll(cx).map(|()| wait),
+            Some(waiting) => waiting.timer.as_mut().poll(cx).map(|()| wait),
             None => Poll::Pending,
         }
     }
@@ -397,7 +415,9 @@ impl Read for Gate {
                 Poll::Ready(Ok(0)) => this.has_ended = true,
                 Poll::Ready(Ok(_)) => {
                     unseen = true;
-                    if !matches!(this.waiting, Some((Wait::Head, _))) {
+                    // What comes in HTTP/2 need not ask for anything: a PING, a window.
+                    let is_head = |waiting: &Waiting| waiting.wait == Wait::Head;
+                    if this.guard.is_some() && !this.waiting.as_ref().is_some_and(is_head) {
                         this.waiting = None;
                     }
                 }

@@ -35,6 +35,8 @@ pub(super) struct Count(Arc<Tally>);
 #[derive(Default)]
 struct Tally {
     number: AtomicUsize,
+    /// How many there have been.
+    total: AtomicUsize,
     /// Who waits until there are none.
     waker: AtomicWaker,
 }
@@ -45,6 +47,7 @@ pub(super) struct Counted(Count);
 impl Count {
     pub(super) fn one(&self) -> Counted {
         self.0.number.fetch_add(1, Ordering::Relaxed);
+        self.0.total.fetch_add(1, Ordering::Relaxed);
         Counted(self.clone())
     }
 
@@ -52,8 +55,13 @@ impl Count {
         self.0.number.load(Ordering::Relaxed) == 0
     }
 
+    /// How many there have been, open or not; it may wrap.
+    pub(super) fn total(&self) -> usize {
+        self.0.total.load(Ordering::Relaxed)
+    }
+
     /// Ready when there are none.
-    fn poll_zero(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_zero(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.waker.register(cx.waker());
         match self.is_zero() {
             true => Poll::Ready(()),

@@ -9,10 +9,12 @@ use http::header::HeaderMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wharf_proto::application::http::Limits;
 
-use super::{Options, Times, Version, connection};
+use super::connection::{self, Connection};
+use super::{Options, Times, Version};
 use crate::Kind;
 use crate::socket::channel::{Channel, End, Io, Stream};
-use crate::socket::session::Served;
+use crate::socket::info::Info;
+use crate::socket::session::{Served, Session};
 use crate::testing::memory;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -24,10 +26,10 @@ fn io(channel: &mut Channel) -> &mut dyn Stream {
     }
 }
 
-/// A client that has said `request`, and the exchange of that.
-async fn exchange(request: &str) -> (memory::Stream, Channel) {
+/// A client that has said `request`, and its connection.
+async fn connection(request: &[u8]) -> (memory::Stream, Connection) {
     let (mut client, stream) = memory::pair(4096);
-    client.write_all(request.as_bytes()).await.unwrap();
+    client.write_all(request).await.unwrap();
     let second = Duration::from_secs(1);
     let options = Options {
         version: Version::Auto,
@@ -41,8 +43,15 @@ async fn exchange(request: &str) -> (memory::Stream, Channel) {
         limits: Limits::default(),
         streams: 100,
     };
-    let session = connection::start(Arc::new(options), Box::new(stream), Box::default());
-    let mut exchange = Served::Session(Box::new(session)).open().await.unwrap();
+    let connection = connection::start(Arc::new(options), Box::new(stream), Box::default());
+    (client, connection)
+}
+
+/// The same, and the exchange of the request.
+async fn exchange(request: &str) -> (memory::Stream, Channel) {
+    let (client, connection) = connection(request.as_bytes()).await;
+    let served = Served::Session(Box::new(connection));
+    let mut exchange = served.open().await.unwrap();
     let read = io(&mut exchange).read_to_end(&mut Vec::new()).await;
     assert_eq!(read.unwrap(), 0);
     (client, exchange)
@@ -121,4 +130,54 @@ async fn what_is_sent_ahead_is_answered_in_its_turn() {
     client.read_to_string(&mut answers).await.unwrap();
     let place = |word| answers.find(word).unwrap_or_else(|| panic!("{answers}"));
     assert!(place("first") < place(" 400 "), "{answers}");
+}
+
+/// Takes what is asked over a connection, and answers it.
+async fn answer(connection: &mut Connection) {
+    let asked = poll_fn(|cx| connection.poll_accept(cx)).await.unwrap();
+    let mut exchange = asked.unwrap().reply(Ok(&Info::default())).await.unwrap();
+    io(&mut exchange).write_all(b"here").await.unwrap();
+    io(&mut exchange).shutdown().await.unwrap();
+    // A relay closes it later than its client has all of it.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_over_which_nothing_more_is_asked_ends() {
+    let (mut client, mut connection) = connection(GET.as_bytes()).await;
+    answer(&mut connection).await;
+    let mut all = String::new();
+    let ended = tokio::time::timeout(HOUR, client.read_to_string(&mut all)).await;
+    ended.unwrap().unwrap();
+    assert!(all.contains("here"), "{all}");
+}
+
+/// The preface, SETTINGS in which the window of a stream is empty, and a GET on stream 1 (RFC 9113, sections
+/// 3.4, 6.2, 6.5.2; RFC 7541, appendix A).
+const GET_WITHOUT_A_WINDOW: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+    \0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0\
+    \0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01h";
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_taken_ends_a_connection_whatever_else_is_said() {
+    for says in [true, false] {
+        let (client, mut connection) = connection(GET_WITHOUT_A_WINDOW).await;
+        answer(&mut connection).await;
+        let (mut reading, mut writing) = tokio::io::split(client);
+        let mut space = [0; 1024];
+        let mut turns = 0;
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(10), reading.read(&mut space));
+            match read.await {
+                Ok(Ok(0) | Err(_)) => break,
+                Ok(_) => continue,
+                Err(_) => turns += 1,
+            }
+            assert!(turns < 60, "it goes on");
+            if says {
+                let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+                writing.write_all(&ping).await.unwrap();
+            }
+        }
+    }
 }
