@@ -80,6 +80,14 @@ fn of_one(relay: &Relay, outcome: Outcome, signal: Option<i32>) -> (Exit, Option
     if let Some(status) = asked {
         return (Exit::Status(status.code), None);
     }
+    // Why a side takes no more, if it says so, tells more than that it does not.
+    if let Cause::Status(side) | Cause::Closed(side) = outcome.cause
+        && let Some(status) = outcome.status(side)
+        // What a command of ours ends with is told by --exit-from, and no failure of the relay.
+        && !(status.ok || is_local(endpoint(relay, side)))
+    {
+        return failed(not_ok(status, endpoint(relay, side)));
+    }
     match outcome.cause {
         Cause::Closed(side) if is_stdio(endpoint(relay, side)) => (Exit::StdoutClosed, None),
         Cause::Closed(side) if lost > 0 => {
@@ -87,13 +95,6 @@ fn of_one(relay: &Relay, outcome: Outcome, signal: Option<i32>) -> (Exit, Option
             let at = endpoint(relay, side).address_text();
             failed(Error::new(Op::Send, ErrorKind::Broken, text).at(at, None))
         }
-        Cause::Status(side) => match outcome.status(side) {
-            // What a command of ours ends with is told by --exit-from, and no failure of the relay.
-            Some(status) if !status.ok && !is_local(endpoint(relay, side)) => {
-                failed(not_ok(status, endpoint(relay, side)))
-            }
-            _ => (Exit::Done, None),
-        },
         _ => (Exit::Done, None),
     }
 }
@@ -187,6 +188,15 @@ mod tests {
         assert_eq!(exit, Exit::Done);
         // What a peer says of itself is another matter.
         let (exit, _) = of_one(&relay("- tcp://h:1"), status(7), None);
+        assert_eq!(exit, Exit::Failed(ErrorKind::Status));
+    }
+
+    #[test]
+    fn a_peer_that_takes_no_more_and_says_why_is_heard() {
+        let mut refused = status(7);
+        refused.cause = Cause::Closed(Side::Right);
+        refused.there.lost = 5;
+        let (exit, _) = of_one(&relay("- tcp://h:1"), refused, None);
         assert_eq!(exit, Exit::Failed(ErrorKind::Status));
     }
 
