@@ -460,3 +460,56 @@ fn a_full_disk_ends_the_capture_behind_a_whole_packet_and_not_the_relay() {
     assert_eq!(there, packets);
     assert!(packets > 10, "{packets}");
 }
+
+#[test]
+fn a_layer_is_captured_on_each_side_that_has_it() {
+    require!(TSHARK);
+    let lab = Lab::new();
+    let mut front = wharf(["--json", "tls-listen://localhost:0", "echo:"]).spawn();
+    let port = front.listening().port();
+    let address = format!("tls://localhost:{port}#danger-accept-any-certificate");
+    let port = port.to_string();
+    for (layer, is_tls) in [("tcp", true), ("tls", false)] {
+        let file = lab.file(layer);
+        let words = ["--pcap", text(&file), "--pcap-at", layer, "-", &address];
+        wharf(words).stdin(REQUEST).run().code(0).stdout_is(REQUEST);
+        is_sound(&file);
+        let hellos = fields(&file, "tls.handshake.type == 1", &["tcp.dstport"]);
+        // What goes there, and its echo.
+        let requests = fields(&file, "http.request", &["frame.packet_flags_direction"]);
+        match is_tls {
+            true => assert_eq!((hellos, requests.len()), (vec![port.clone()], 0)),
+            false => assert_eq!((hellos.len(), requests.len()), (0, 2)),
+        }
+    }
+    front.stop();
+    // The side that serves, too: its peer is the client.
+    let file = lab.file("served");
+    let words = [
+        "--json",
+        "--once",
+        "--pcap",
+        text(&file),
+        "--pcap-at",
+        "tcp",
+    ];
+    let listener = ["tls-listen://localhost:0", "echo:"];
+    let mut relay = wharf(words.iter().chain(&listener)).spawn();
+    let port = relay.listening().port().to_string();
+    let address = format!("tls://localhost:{port}#danger-accept-any-certificate");
+    wharf([address])
+        .stdin(REQUEST)
+        .run()
+        .code(0)
+        .stdout_is(REQUEST);
+    relay.finish().code(0);
+    is_sound(&file);
+    let ways = ["tcp.dstport", "frame.packet_flags_direction"];
+    let hellos = fields(&file, "tls.handshake.type == 1", &ways);
+    assert_eq!(hellos, [format!("{port}\t0x00000001")]);
+    let output = wharf(["--pcap", "x", "--pcap-at", "ssh", "-", "tcp://127.0.0.1:1"]).run();
+    output
+        .code(2)
+        .stderr_has("no side has such a layer")
+        .stderr_has("one of ");
+}

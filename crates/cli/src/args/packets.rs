@@ -29,6 +29,16 @@ pub struct PcapFlags {
         help_heading = "What is said"
     )]
     pub pcap_snaplen: Option<usize>,
+
+    /// Captures what this layer gives, on each side that has it, instead of what the relay moves: tcp for
+    /// what TLS encrypted
+    #[arg(
+        long,
+        value_name = "LAYER",
+        requires = "pcap",
+        help_heading = "What is said"
+    )]
+    pub pcap_at: Option<String>,
 }
 
 /// Flags of `wharf dump`.
@@ -54,6 +64,8 @@ pub struct Pcap {
     pub file: PathBuf,
     /// So many octets of each packet are kept.
     pub snaplen: usize,
+    /// The layer that is captured, unless it is what passes between the sides.
+    pub at: Option<&'static str>,
 }
 
 impl Pcap {
@@ -84,7 +96,9 @@ pub fn pcap(flags: &PcapFlags, sides: &[&Endpoint]) -> Result<Option<Pcap>> {
         return Ok(None);
     };
     let snaplen = flags.pcap_snaplen.unwrap_or(wharf::observe::pcap::WHOLE);
-    let pcap = Pcap { file, snaplen };
+    let at = flags.pcap_at.as_deref();
+    let at = at.map(|name| layer(name, sides)).transpose()?;
+    let pcap = Pcap { file, snaplen, at };
     if pcap.is_stdout() && sides.iter().any(|side| is_stdio(side)) {
         return Err(
             Error::usage("--pcap -: standard output is a side of the relay")
@@ -92,6 +106,24 @@ pub fn pcap(flags: &PcapFlags, sides: &[&Endpoint]) -> Result<Option<Pcap>> {
         );
     }
     Ok(Some(pcap))
+}
+
+/// The layer of that name in one of the stacks.
+fn layer(name: &str, sides: &[&Endpoint]) -> Result<&'static str> {
+    let mut known: Vec<_> = sides
+        .iter()
+        .flat_map(|side| side.layers())
+        .map(|layer| layer.scheme.name)
+        .collect();
+    if let Some(found) = known.iter().find(|known| **known == name) {
+        return Ok(found);
+    }
+    known.sort_unstable();
+    known.dedup();
+    Err(
+        Error::usage(format!("--pcap-at {name}: no side has such a layer"))
+            .hint(format!("one of {}", known.join(", "))),
+    )
 }
 
 /// The packets that are to be printed.

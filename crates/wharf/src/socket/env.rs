@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::address::Role;
+use super::channel::Channel;
 use super::fast_path::FastPaths;
 use super::info::Info;
 use super::log::{Level, Log, Message, Silent};
@@ -154,8 +156,29 @@ pub struct Env {
     pub descriptor_limit: Option<u64>,
     /// Which ways of moving data may be used that not every system has.
     pub fast_paths: FastPaths,
+    /// Who looks into the stacks.
+    pub tap: Option<Tap>,
     /// Keeps the wish alive while nobody else holds it.
     _stopper: Stopper,
+}
+
+/// Who looks at what one layer of a stack gives, whatever stands above it.
+#[derive(Clone)]
+pub struct Tap {
+    /// The name of the layer's scheme.
+    pub layer: &'static str,
+    /// Gives the same channel, seen.
+    pub put: Arc<dyn Fn(Channel, Role) -> Channel + Send + Sync>,
+}
+
+impl Tap {
+    /// The channel that a layer gives, seen if this is the layer.
+    pub(super) fn at(tap: Option<&Tap>, layer: &str, role: Role, channel: Channel) -> Channel {
+        match tap {
+            Some(tap) if tap.layer == layer => (tap.put)(channel, role),
+            _ => channel,
+        }
+    }
 }
 
 /// Whether listeners of several workers share a port.
@@ -182,6 +205,7 @@ impl Env {
             shared_port: SharedPort::No,
             descriptor_limit: None,
             fast_paths: FastPaths::default(),
+            tap: None,
             _stopper: stopper,
         }
     }

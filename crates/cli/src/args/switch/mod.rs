@@ -235,6 +235,11 @@ pub fn plan(flags: SwitchFlags, names: Names) -> Result<Switch> {
         let reason = "--allow and --deny are about who may connect, and no port listens";
         return Err(Error::usage(reason));
     }
+    if flags.pcap.pcap_at.is_some() {
+        return Err(Error::usage(
+            "--pcap-at is of a relay; a switch captures the frames of its ports",
+        ));
+    }
     let endpoints: Vec<_> = members.iter().map(|member| &member.endpoint).collect();
     Ok(Switch {
         pcap: packets::pcap(&flags.pcap, &endpoints)?,

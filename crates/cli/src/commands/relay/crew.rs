@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::Semaphore;
 use wharf::relay::{ServeOptions, Summary, serve};
-use wharf::socket::env::{Env, SharedPort, Shutdown, Stage, Stopper};
+use wharf::socket::env::{Env, SharedPort, Shutdown, Stage, Stopper, Tap};
 use wharf::socket::info::SocketName;
 use wharf::socket::log::{Level, Log, Message};
 use wharf::socket::scheme::Listeners;
@@ -33,6 +33,8 @@ pub struct Crew {
     places: Arc<Semaphore>,
     /// The limit that held before it was raised for many connections.
     descriptor_limit: Option<u64>,
+    /// Who looks into the stacks.
+    tap: Option<Tap>,
     /// Listeners that have not bound yet.
     unbound: AtomicUsize,
     state: Mutex<State>,
@@ -53,6 +55,7 @@ impl Crew {
         watcher: Arc<Watcher>,
         stopper: Stopper,
         shutdown: Shutdown,
+        tap: Option<Tap>,
     ) -> Crew {
         let sides = [&relay.left, &relay.right];
         let listeners = sides.iter().filter(|side| side.is_listener()).count();
@@ -80,6 +83,7 @@ impl Crew {
             watcher,
             stopper,
             shutdown,
+            tap,
         }
     }
 
@@ -101,6 +105,7 @@ impl Crew {
         env.shared_port = shared;
         env.fast_paths = self.relay.fast_paths;
         env.descriptor_limit = self.descriptor_limit;
+        env.tap.clone_from(&self.tap);
         env
     }
 

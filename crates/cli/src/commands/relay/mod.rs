@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf::relay::{Plan, serve};
-use wharf::socket::env::{Env, Shutdown, Stage};
+use wharf::socket::env::{Env, Shutdown, Stage, Tap};
 use wharf::socket::log::Level;
 use wharf::socket::scheme::Reopen;
 use wharf::{Error, Kind as ErrorKind, Op, Result};
@@ -49,7 +49,13 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
         Some(pcap) => Some(Arc::new(capture::open(pcap, &voice)?)),
         None => None,
     };
-    let watcher = Watcher::new(&relay, voice.clone(), tally.clone(), kind, capture.clone());
+    let at = relay.pcap.as_ref().and_then(|pcap| pcap.at);
+    let between = capture.clone().filter(|_| at.is_none());
+    let tap = capture.clone().zip(at).map(|(capture, layer)| Tap {
+        layer,
+        put: Arc::new(move |channel, role| capture.alone(role, channel)),
+    });
+    let watcher = Watcher::new(&relay, voice.clone(), tally.clone(), kind, between);
     let watcher = Arc::new(watcher);
     let relay = Arc::new(relay);
     let crew = Arc::new(Crew::new(
@@ -58,6 +64,7 @@ pub fn run(relay: Relay, voice: Arc<Voice>) -> Result<Exit> {
         watcher.clone(),
         stopper.clone(),
         shutdown.clone(),
+        tap,
     ));
     let runtime = runtime()?;
     let caught = Caught::default();

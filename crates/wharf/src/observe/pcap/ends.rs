@@ -89,6 +89,11 @@ pub(super) fn comment(id: u64, left: &Info, right: &Info) -> String {
     format!("#{id} {} <-> {}", side(left), side(right))
 }
 
+/// What is said of a channel that is captured by itself.
+pub(super) fn of_one(id: u64, info: &Info) -> String {
+    format!("#{id} {}", side(info))
+}
+
 fn side(info: &Info) -> String {
     let mut text = info.address.clone();
     // Writing into a String cannot fail.

@@ -32,6 +32,7 @@ use wharf_proto::observe::pcapng;
 pub use self::output::Output;
 use self::sink::Sink;
 use self::story::Story;
+use crate::socket::address::Role;
 use crate::socket::channel::{Channel, Io, Unit};
 use crate::socket::info::Info;
 use crate::socket::log::Log;
@@ -102,6 +103,8 @@ pub struct Capture {
     interfaces: Mutex<Vec<Arc<Interface>>>,
     snaplen: usize,
     since: Duration,
+    /// The number of the next channel that is captured by itself.
+    next: AtomicU64,
 }
 
 impl Capture {
@@ -121,6 +124,7 @@ impl Capture {
             interfaces: Mutex::default(),
             snaplen,
             since: now(),
+            next: AtomicU64::new(1),
         };
         let section = pcapng::Section {
             hardware: std::env::consts::ARCH,
@@ -219,6 +223,28 @@ impl Capture {
         let ends = ends::of(id, began, left, &right.info);
         let story = Story::new(port, unit, ends, began, id, comment);
         channel::captured(right, story)
+    }
+
+    /// What a layer gives, or a channel of any other place, captured by itself: its peer is the client of what
+    /// we serve, or the server of what we open.
+    pub fn alone(self: &Arc<Capture>, role: Role, channel: Channel) -> Channel {
+        let raw = matches!(channel.profile.unit, Unit::EthernetFrame | Unit::IpPacket);
+        let unit = match &channel.io {
+            Io::Packets(_) if raw => channel.profile.unit,
+            Io::Packets(_) => Unit::Message,
+            Io::Stream(_) => Unit::Octet,
+        };
+        let began = match role {
+            Role::Client => Began::Left,
+            Role::Server => Began::Right,
+        };
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let port = self.interface(&channel.info.address, unit);
+        let ends = ends::of(id, began, &Info::default(), &channel.info);
+        let mut comment = ends::of_one(id, &channel.info);
+        comment.truncate(comment.floor_char_boundary(MAX_COMMENT));
+        let story = Story::new(port, unit, ends, began, id, comment);
+        channel::captured(channel, story)
     }
 
     /// Writes what is left, and tells what the capture came to. What comes later is not captured.

@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 
 use super::address::{Address, Role};
 use super::channel::{Channel, Kind};
-use super::env::{Cx, Env};
+use super::env::{Cx, Env, Tap};
 use super::error::{Error, Result};
 use super::fast_path::FastPaths;
 use super::info::Info;
@@ -214,6 +214,10 @@ impl Stack {
         self.unheard_user.as_deref()
     }
 
+    fn ground_name(&self) -> &'static str {
+        self.layers.last().map_or("", |ground| ground.scheme.name)
+    }
+
     fn ground(&self, cx: Cx<'_>) -> Result<&dyn Ground> {
         match &self.bottom {
             Bottom::Ground(ground) => Ok(ground.as_ref()),
@@ -269,12 +273,15 @@ impl Stack {
             .await
             .map_err(|e| e.at(cx.at, name))?;
         cx.at.clone_into(&mut channel.info.address);
+        let tap = cx.env.tap.as_ref();
+        channel = Tap::at(tap, self.ground_name(), Role::Client, channel);
         for (scheme, wrap) in self.wraps.iter().take(count) {
             check_kind(scheme, &channel).map_err(|e| e.at(cx.at, None))?;
             channel = wrap
                 .wrap(channel, cx)
                 .await
                 .map_err(|e| e.at(cx.at, Some(scheme.name)))?;
+            channel = Tap::at(tap, scheme.name, Role::Client, channel);
         }
         Ok(channel)
     }
@@ -320,6 +327,9 @@ impl Stack {
         env: Env,
     ) -> BoxFuture<'static, Result<Served>> {
         Box::pin(async move {
+            if from == 0 {
+                channel = Tap::at(env.tap.as_ref(), self.ground_name(), Role::Server, channel);
+            }
             for (n, (scheme, wrap)) in self.wraps.iter().enumerate().skip(from) {
                 check_kind(scheme, &channel).map_err(|e| e.at(&at, None))?;
                 let net = self.via.as_ref().unwrap_or(&env.net);
@@ -331,7 +341,9 @@ impl Stack {
                 };
                 let served = wrap.serve(channel, cx).await;
                 match served.map_err(|e| e.at(&at, Some(scheme.name)))? {
-                    Answer::Open(upper) => channel = upper,
+                    Answer::Open(upper) => {
+                        channel = Tap::at(env.tap.as_ref(), scheme.name, Role::Server, upper);
+                    }
                     Answer::Asked(asked) => {
                         let rest = self.clone().rest(n + 1, at, env);
                         return Ok(Served::Asked(rest.above(asked)));
@@ -367,6 +379,16 @@ struct Rest {
 impl Rest {
     /// The same peer, with these layers above what its answer gives.
     fn above(&self, asked: Asked) -> Asked {
+        let below = self.from.checked_sub(1);
+        let layer = below.and_then(|below| self.stack.wraps.get(below));
+        let asked = match (layer, self.env.tap.clone()) {
+            (Some((scheme, _)), Some(tap)) if tap.layer == scheme.name => {
+                asked.then(move |upper| async move {
+                    Ok(Tap::at(Some(&tap), tap.layer, Role::Server, upper))
+                })
+            }
+            _ => asked,
+        };
         if self.from >= self.stack.wraps.len() {
             return asked;
         }
