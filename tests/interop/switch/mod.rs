@@ -9,7 +9,7 @@ mod peers;
 
 use wharf_tests::namespace::Namespace;
 use wharf_tests::need::Tool;
-use wharf_tests::{Output, Running, wharf};
+use wharf_tests::{Running, wharf};
 
 /// The device of each host.
 const DEVICE: &str = "sw0";
@@ -43,14 +43,14 @@ impl Host {
         )
     }
 
-    fn ping(&self, to: &Host) -> Output {
-        let words = ["-n", "-i", "0.1", "-W", "5", "-c", "3", &to.address()];
-        Tool::PING.with(words).inside(&self.namespace).run()
-    }
-
+    /// Three echoes, each waited for by itself: of several, ping waits for the last only twice as long as for
+    /// those before.
     #[track_caller]
     fn reaches(&self, to: &Host) {
-        self.ping(to).code(0).stdout_has("3 received");
+        for _ in 0..3 {
+            let words = ["-n", "-W", "5", "-c", "1", &to.address()];
+            Tool::PING.with(words).inside(&self.namespace).run().code(0);
+        }
     }
 }
 
