@@ -428,6 +428,11 @@ fn a_file_that_is_not_there_is_told_with_what_to_do() {
     let output = put("nope");
     output.code(9).stderr_has("no such file");
     output.stderr_has("ls . shows them").stderr_lacks("#create");
+    for words in [["get", "./nope"], ["dump", "nope"]] {
+        let output = wharf(words).folder(folder.path()).run();
+        output.code(9).stderr_has("ls . shows them");
+        output.stderr_lacks("#create");
+    }
     fs::write(folder.path().join("photo.jpg"), "").unwrap();
     put("phto.jpg")
         .code(9)

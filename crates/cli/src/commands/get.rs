@@ -11,6 +11,7 @@ use wharf::socket::log::Level;
 use wharf::transfer::{self, Begun, Get, GetOutcome, Progress, To};
 use wharf::{Error, Result};
 
+use super::unread;
 use crate::args::transfer::{GetJob, short_name};
 use crate::exit::Exit;
 use crate::signals::{self, Caught};
@@ -174,7 +175,7 @@ async fn one(get: &Get, session: &mut Session<'_>) -> Exit {
                 Exit::Failed(wharf::Kind::Broken)
             }
         },
-        Err(error) => session.failed(&error),
+        Err(error) => session.failed(&unread(&get.from, error)),
     }
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Not here: how it is done (`wharf::transfer`), flags (`args/transfer.rs`).
 
-use std::path::Path;
 use std::sync::Arc;
 
+use wharf::Result;
 use wharf::transfer::{self, PutOutcome};
-use wharf::{Error, Result};
 
 use super::get::{Session, transfers};
+use super::unread;
 use crate::args::transfer::{PutJob, short_name};
 use crate::exit::Exit;
 use crate::terminal::progress::Data;
@@ -54,23 +54,6 @@ async fn one(put: &transfer::Put, session: &mut Session<'_>) -> Exit {
             session.failed(&error)
         }
         Ok(PutOutcome::Stopped) => session.stopped(),
-        Err(error) => session.failed(&without_file(put, error)),
+        Err(error) => session.failed(&unread(&put.from, error)),
     }
-}
-
-/// Of a file that is not there: what to do about it here, where nothing is to be made of that name.
-fn without_file(put: &transfer::Put, error: Error) -> Error {
-    let from = put.from.address_text();
-    let path = from.split_once(':').map_or(from, |(_, path)| path);
-    let makes_it = error
-        .try_this()
-        .is_some_and(|hint| hint.contains("#create"));
-    let folder = Path::new(path).parent().filter(|_| makes_it);
-    let Some(folder) = folder else {
-        return error;
-    };
-    let folder = folder.display();
-    error.hint(format!(
-        "name a file that is there (ls {folder} shows them), or - to send standard input"
-    ))
 }

@@ -19,6 +19,7 @@ use wharf::socket::packets::{Batch, Got};
 use wharf::{Endpoint, Error, Kind, Op, Result};
 
 use self::print::{Printer, Seen};
+use super::unread;
 use crate::args::packets::Dump;
 use crate::exit::Exit;
 use crate::terminal::Voice;
@@ -73,7 +74,10 @@ async fn all(dump: &Dump, printer: &mut Printer) -> Result<()> {
     let endpoint = &dump.source;
     let mut channel = match endpoint.is_listener() {
         true => endpoint.listen(&env).await?.accept().await?.open().await?,
-        false => endpoint.connect(&env, None).await?,
+        false => {
+            let opened = endpoint.connect(&env, None).await;
+            opened.map_err(|error| unread(endpoint, error))?
+        }
     };
     let unit = channel.profile.unit;
     match &mut channel.io {
