@@ -238,7 +238,8 @@ pub fn plan(flags: SwitchFlags, names: Names) -> Result<Switch> {
     if flags.pcap.pcap_at.is_some() {
         return Err(Error::usage(
             "--pcap-at is of a relay; a switch captures the frames of its ports",
-        ));
+        )
+        .hint("--pcap FILE alone"));
     }
     let endpoints: Vec<_> = members.iter().map(|member| &member.endpoint).collect();
     Ok(Switch {

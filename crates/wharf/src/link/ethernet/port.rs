@@ -76,12 +76,9 @@ impl Port {
             }
         });
         if lost > 0 && self.lost == 0 {
-            let text =
-                "a frame cannot be parted, and is lost: it was joined inside of a tunnel, or cut";
-            let hint =
-                "ethtool -K DEVICE gso off, at the tunnel that sends it, has them parted there";
-            self.env
-                .say(Level::Warn, &self.at, format!("{text}\n  try: {hint}"));
+            let text = "a frame cannot be parted, and is lost: it was joined inside of a tunnel, or cut; \
+                        ethtool -K DEVICE gso off, at the tunnel that sends it, has them parted there";
+            self.env.say(Level::Warn, &self.at, text);
         }
         self.lost += lost;
         (taken, added)

@@ -1,7 +1,8 @@
 //! The server: each request of a connection is an exchange of its own.
 //!
 //! Here: what was asked for, and the start of a connection. `connection.rs` drives the engine, `gate.rs` is the
-//! stream below it, `presence.rs` whether the client is still there, `exchange.rs` one request as a channel, `answer.rs` the head of its response.
+//! stream below it, `presence.rs` whether the client is still there, `exchange.rs` one request as a channel,
+//! `answer.rs` the head of its response.
 
 mod answer;
 mod connection;
